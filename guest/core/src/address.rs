@@ -1,7 +1,157 @@
 //! Which hosts are public: literal addresses in every spelling, and the names that stand for a private place.
+//!
+//! This is the guest's half of the defence against requests forged through us (SSRF). A name whose DNS answer is a private address
+//! passes here: only the host sees what a name resolves to.
 
-/// Whether `host`, as [`crate::url::Url::host`] gives it, may be on the public internet.
-#[allow(unused_variables)]
+use core::net::Ipv6Addr;
+
+#[cfg(test)]
+#[path = "tests/address.rs"]
+mod tests;
+
+/// Networks that are not globally reachable: address and length of the prefix (IANA IPv4 Special-Purpose Address Registry; multicast
+/// by RFC 5771).
+const NOT_PUBLIC_V4: [(u32, u32); 16] = [
+    (v4(0, 0, 0, 0), 8),        // this network
+    (v4(10, 0, 0, 0), 8),       // private use
+    (v4(100, 64, 0, 0), 10),    // shared by carriers; a cloud's metadata service lives there
+    (v4(127, 0, 0, 0), 8),      // loopback
+    (v4(168, 63, 129, 16), 32), // in no registry: Azure's platform endpoint, the same address in every virtual network
+    (v4(169, 254, 0, 0), 16),   // link-local, and the metadata service of most clouds
+    (v4(172, 16, 0, 0), 12),    // private use
+    (v4(192, 0, 0, 0), 24),     // IETF protocol assignments; a cloud's metadata service lives there
+    (v4(192, 0, 2, 0), 24),     // documentation
+    (v4(192, 88, 99, 0), 24),   // the former 6to4 relays
+    (v4(192, 168, 0, 0), 16),   // private use
+    (v4(198, 18, 0, 0), 15),    // benchmarks
+    (v4(198, 51, 100, 0), 24),  // documentation
+    (v4(203, 0, 113, 0), 24),   // documentation
+    (v4(224, 0, 0, 0), 4),      // multicast
+    (v4(240, 0, 0, 0), 4),      // reserved, and broadcast
+];
+
+/// Names that no public DNS answers for: each of them, and whatever ends in it.
+const NOT_PUBLIC_NAMES: [&[u8]; 14] = [
+    b"localhost",   // RFC 6761 section 6.3
+    b"localdomain", // localhost.localdomain of many hosts files
+    b"ip6-localhost",
+    b"ip6-loopback",
+    b"local",     // RFC 6762: the local link
+    b"internal",  // reserved for private use by ICANN in 2024; metadata.google.internal is one
+    b"home.arpa", // RFC 8375
+    b"intranet", // this one and the next four: RFC 6762 appendix G, top-level names in use on private networks
+    b"private",
+    b"corp",
+    b"home",
+    b"lan",
+    b"metadata", // this one and the next: single names that clouds resolve to their metadata service
+    b"instance-data",
+];
+
+const fn v4(a: u8, b: u8, c: u8, d: u8) -> u32 {
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// Whether `host`, as [`crate::url::Url::host`] gives it, may be on the public internet. False for every address that the IANA
+/// special-purpose registries call not globally reachable, for the names that stand for such a place, and for what is no host.
+///
+/// An IPv4 address is recognised in every spelling of the WHATWG URL standard (section 3.5, "ends in a number"): decimal, octal and
+/// hexadecimal, one to four parts, a trailing dot. What ends in a number without being an address is not public.
 pub fn is_public_host(host: &str) -> bool {
-    false
+    if let Some(literal) = host.strip_prefix('[') {
+        let address = literal.strip_suffix(']').and_then(|text| text.parse().ok());
+        return address.is_some_and(is_public_v6);
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    {
+        return false;
+    }
+    let (head, last) = match name.rsplit_once('.') {
+        Some((head, last)) => (Some(head), last),
+        None => (None, name),
+    };
+    if last.is_empty() {
+        return false;
+    }
+    if last.bytes().all(|byte| byte.is_ascii_digit()) || number(last).is_some() {
+        return parse_v4(head, last).is_some_and(is_public_v4);
+    }
+    !NOT_PUBLIC_NAMES
+        .iter()
+        .any(|suffix| is_or_is_under(name.as_bytes(), suffix))
+}
+
+fn is_or_is_under(name: &[u8], suffix: &[u8]) -> bool {
+    let split = name
+        .len()
+        .checked_sub(suffix.len())
+        .and_then(|at| name.split_at_checked(at));
+    split.is_some_and(|(above, tail)| {
+        tail.eq_ignore_ascii_case(suffix) && (above.is_empty() || above.ends_with(b"."))
+    })
+}
+
+/// The IPv4 parser of the WHATWG URL standard: every part but the last is one byte, the last one fills what is left.
+fn parse_v4(head: Option<&str>, last: &str) -> Option<u32> {
+    let mut address: u64 = 0;
+    let mut bits = 32;
+    for part in head.iter().flat_map(|head| head.split('.')) {
+        let byte = u8::try_from(number(part)?).ok()?;
+        bits -= 8;
+        if bits == 0 {
+            return None;
+        }
+        address |= u64::from(byte) << bits;
+    }
+    let rest = u64::from(number(last)?);
+    if rest >> bits != 0 {
+        return None;
+    }
+    u32::try_from(address | rest).ok()
+}
+
+/// A part of an IPv4 address: `0x` begins a hexadecimal number and alone is 0, another leading zero an octal one.
+fn number(part: &str) -> Option<u32> {
+    let (digits, radix) = match part.as_bytes() {
+        [] => return None,
+        [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
+        [b'0', digits @ ..] => (digits, 8),
+        digits => (digits, 10),
+    };
+    let mut value: u32 = 0;
+    for &digit in digits {
+        value = value
+            .checked_mul(radix)?
+            .checked_add(char::from(digit).to_digit(radix)?)?;
+    }
+    Some(value)
+}
+
+fn is_public_v4(address: u32) -> bool {
+    !NOT_PUBLIC_V4
+        .iter()
+        .any(|(network, prefix)| (address ^ network) >> (32 - prefix) == 0)
+}
+
+/// Judges by the one block that is assigned for global unicast, 2000::/3, less what the IANA IPv6 Special-Purpose Address Registry
+/// takes out of it. So loopback, unique local, link-local, site-local, multicast, IPv4-compatible and every block not yet assigned
+/// need no line of their own. Forms that a network turns into IPv4 count as the IPv4 address inside.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, c, d, e, f, high, low] = address.segments();
+    let pair = |high: u16, low: u16| u32::from(high) << 16 | u32::from(low);
+    match (a, b, c, d, e, f) {
+        // IPv4-mapped (RFC 4291 section 2.5.5.2), and NAT64 by its well-known prefix (RFC 6052).
+        (0, 0, 0, 0, 0, 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) => is_public_v4(pair(high, low)),
+        // 6to4 (RFC 3056).
+        (0x2002, ..) => is_public_v4(pair(b, c)),
+        // IETF protocol assignments, 2001::/23: Teredo (which wraps IPv4 too), benchmarks, ORCHID.
+        (0x2001, 0..0x200, ..) => false,
+        // Documentation (RFC 3849, RFC 9637).
+        (0x2001, 0xdb8, ..) | (0x3fff, 0..0x1000, ..) => false,
+        (0x2000..0x4000, ..) => true,
+        _ => false,
+    }
 }
