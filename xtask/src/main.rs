@@ -1,2 +1,134 @@
-//! x
-fn main(){}
+//! `cargo xtask`: the commands of README and CI, one file each. What they build and run lives elsewhere.
+
+mod ci;
+mod doctor;
+mod floors;
+mod shell;
+mod tidy;
+mod toolchain;
+mod wit;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use shell::{Failure, cargo};
+
+/// The commands of this repository. Each adds what it needs to the toolchain, builds, and runs.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Watch the component fetch many URLs at once.
+    ///
+    /// Adds the target wasm32-wasip2 to the toolchain when it is missing, builds the component and its host, and runs
+    /// `urlfetch fetch` on the URLs. Without URLs it runs `urlfetch demo`: an origin on a free loopback port answers slowly, by
+    /// redirects, compressed, with a 404, with a large body, not in time and not at all. The last line is then
+    /// `demo: N fetched, M failed as expected`, and the exit code is not 0 when anything else happened.
+    Demo {
+        /// What to fetch. Options of `urlfetch fetch` are passed on as well: `cargo xtask demo --json URL`.
+        #[arg(
+            value_name = "URL",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        urls: Vec<String>,
+    },
+    /// Run every test, doc tests included.
+    ///
+    /// Adds the target wasm32-wasip2 when it is missing, then `cargo test` for all default members. What needs Python or Node is
+    /// skipped loudly where they are missing; with CI=true in the environment a skip is a failure.
+    Test {
+        /// Passed to `cargo test`: `cargo xtask test -p urlfetch-core redirect`.
+        #[arg(
+            value_name = "ARGS",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        args: Vec<String>,
+    },
+    /// Say what this machine lacks, and how to get it.
+    ///
+    /// Exit code 1 when something required is missing: cargo, the toolchain of rust-toolchain.toml, the wasm target, a C
+    /// compiler, git. rustup is only needed to add what is missing; Python and Node only for their language tests.
+    Doctor,
+    /// Build the component as it is shipped and write target/urlfetch.wasm.
+    ///
+    /// Prints its size, and its size gzipped.
+    Component,
+    /// Vendor the standard WASI 0.2.0 WIT into wit/deps, with its license.
+    ///
+    /// The files are those of the registry package `wasi` 0.12.1, fetched by cargo. They are never edited by hand.
+    Wit {
+        /// Change nothing; name every file that differs and fail if there is one.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Exactly what CI runs, in its order, stopping at the first failure.
+    ///
+    /// Formatting, wit --check, the floors (who may depend on whom), tidy, licenses where cargo-deny is installed, clippy with
+    /// warnings denied for the host and for wasm, the tests, the demo.
+    Ci,
+    /// Check the rules of this repository that no compiler knows.
+    ///
+    /// Every .rs file says in line 1 what lives there; a file of more than 500 lines says there why it is long ("long because");
+    /// no module is called utils, common, helpers or manager.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(line) = failure.line {
+                eprintln!("xtask: {line}");
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo { urls } => {
+            toolchain::ensure_wasm_target()?;
+            demo(&urls)
+        }
+        Command::Test { args } => {
+            toolchain::ensure_wasm_target()?;
+            test(&args)
+        }
+        Command::Doctor => doctor::run(),
+        Command::Component => {
+            toolchain::ensure_wasm_target()?;
+            urlfetch(&["component", "-o", "target/urlfetch.wasm"])
+        }
+        Command::Wit { check } => wit::run(check),
+        Command::Ci => ci::run(),
+        Command::Tidy => tidy::run(),
+    }
+}
+
+fn demo(urls: &[String]) -> Result<(), Failure> {
+    let mut args = vec![if urls.is_empty() { "demo" } else { "fetch" }];
+    args.extend(urls.iter().map(String::as_str));
+    urlfetch(&args)
+}
+
+fn test(args: &[String]) -> Result<(), Failure> {
+    cargo(["test"]).args(args).run()
+}
+
+/// Runs the binary `urlfetch`. Selected by name among the default members and not by `-p`: cargo unifies features over what is
+/// selected, and this selection is the one of `cargo test`, so that wasmtime is built once.
+fn urlfetch(args: &[&str]) -> Result<(), Failure> {
+    cargo(["run", "--bin", "urlfetch", "--"]).args(args).run()
+}
