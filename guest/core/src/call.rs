@@ -1,0 +1,542 @@
+//! The machine of one call: from the request to its outcome, over redirects and body, under one deadline. It knows neither queue nor
+//! waiting, and does nothing by itself: a driver feeds it what a transport saw, and asks what it wants next.
+//!
+//! ```text
+//!            send              head                  end, failure, cap
+//! Waiting ---------> Asked ------------> Receiving -------------------> Done
+//!    ^                 | redirect                                        ^
+//!    +-----------------+          failure, deadline, cancel from anywhere
+//! ```
+use alloc::{
+    boxed::Box,
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::mem;
+
+use crate::{
+    ErrorKind, Failure, FetchError, Headers, Hop, Instant, Method, Phase, Policy, Request,
+    Response, Retry,
+    content::{Content, Progress},
+    gunzip::Decoder,
+    headers::{self, Additions},
+    policy::join,
+    redirect::{Attempt, Judgement},
+    url::{Url, UrlError},
+};
+
+/// A request to hand to a transport, with everything decided.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// What to send, complete except for `host`.
+    pub headers: Headers,
+    /// The body; empty for none. Shared, because a redirect may need it again.
+    pub payload: Rc<Vec<u8>>,
+    /// When the call ends: the transport's own timeouts should not outlast it.
+    pub deadline: Instant,
+}
+
+/// What a transport saw of an exchange.
+#[derive(Debug)]
+pub enum Event {
+    /// The head of the answer.
+    Head {
+        /// As received.
+        status: u16,
+        /// As received.
+        headers: Headers,
+    },
+    /// A piece of the body, never empty.
+    Piece(Vec<u8>),
+    /// The body is complete.
+    End,
+    /// The exchange failed, before or after its head.
+    Failed(Failure),
+}
+
+/// What a call wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// To be sent: [`Call::send`].
+    Send,
+    /// What the transport sees: [`Call::handle`]; at most so many bytes in one piece.
+    Event {
+        /// Bytes.
+        at_most: usize,
+    },
+    /// Nothing: it is done.
+    Nothing,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Waiting,
+    Asked,
+    Receiving(Box<(Response, Content)>),
+    Done(Result<Response, FetchError>),
+}
+
+/// One call. Once done it stays so, whatever is fed.
+#[derive(Debug)]
+pub struct Call {
+    policy: Rc<Policy>,
+    started_at: Instant,
+    deadline: Instant,
+    /// As asked for, with `headers` reduced to what may be sent, and `payload` moved out.
+    request: Request,
+    rejected: Vec<String>,
+    payload: Rc<Vec<u8>>,
+    /// The method and URL of this hop; none when there was no valid URL.
+    method: Method,
+    url: Option<Url>,
+    hops: Vec<Hop>,
+    received: u64,
+    stage: Stage,
+}
+
+impl Call {
+    /// Starts the clock. A request that breaks a rule makes a call that is done at once.
+    pub fn new(
+        mut request: Request,
+        policy: Rc<Policy>,
+        deadline: Option<f64>,
+        now: Instant,
+    ) -> Self {
+        let rejected = headers::take_protected(&mut request.headers);
+        let checked = Self::check(&request, &policy);
+        let mut payload = mem::take(&mut request.payload);
+        if !request.method.has_payload() {
+            payload = Vec::new();
+        }
+        let (url, stage) = match checked {
+            Ok(url) => (Some(url), Stage::Waiting),
+            Err(error) => (None, Stage::Done(Err(error))),
+        };
+        Self {
+            started_at: now,
+            deadline: now.after(policy.allowance(deadline)),
+            policy,
+            method: request.method,
+            request,
+            rejected,
+            payload: Rc::new(payload),
+            url,
+            hops: Vec::new(),
+            received: 0,
+            stage,
+        }
+    }
+
+    /// The checks that `get-result` reports, in the order of semantics.md 13.6.
+    fn check(request: &Request, policy: &Policy) -> Result<Url, FetchError> {
+        let fail = |kind, detail| FetchError {
+            url: request.url.clone(),
+            ..FetchError::local(kind, detail)
+        };
+        let invalid = |error: UrlError| fail(ErrorKind::InvalidUrl, error.to_string());
+        let parsed = Url::parse(&request.url);
+        if let Err(error @ UrlError::TooLong) = parsed {
+            return Err(invalid(error));
+        }
+        request.check_size()?;
+        let url = parsed.map_err(invalid)?;
+        policy
+            .permits(&url)
+            .map_err(|detail| fail(ErrorKind::Refused, detail))?;
+        Ok(url)
+    }
+
+    /// What it wants next.
+    pub fn want(&self) -> Want {
+        match &self.stage {
+            Stage::Waiting => Want::Send,
+            Stage::Asked => Want::Event { at_most: 0 },
+            Stage::Receiving(receiving) => Want::Event {
+                at_most: receiving.1.appetite(),
+            },
+            Stage::Done(_) => Want::Nothing,
+        }
+    }
+
+    /// When it ends at the latest.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// When it was started.
+    pub fn started_at(&self) -> Instant {
+        self.started_at
+    }
+
+    /// The origin it wants to ask, or has asked.
+    pub fn origin(&self) -> &str {
+        self.url.as_ref().map_or("", Url::origin)
+    }
+
+    /// Every exchange so far.
+    pub fn hops(&self) -> &[Hop] {
+        &self.hops
+    }
+
+    /// Decoded bytes of content so far.
+    pub fn received(&self) -> u64 {
+        match &self.stage {
+            Stage::Receiving(receiving) => receiving.1.len() as u64,
+            _ => self.received,
+        }
+    }
+
+    /// The caller's headers that were not sent, as spelled.
+    pub fn rejected_headers(&self) -> &[String] {
+        &self.rejected
+    }
+
+    /// How it ended; none while it runs.
+    pub fn outcome(&self) -> Option<&Result<Response, FetchError>> {
+        match &self.stage {
+            Stage::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// How it ended, moved out; none while it runs.
+    pub fn into_outcome(self) -> Option<Result<Response, FetchError>> {
+        match self.stage {
+            Stage::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// The next exchange, when it [wants](Self::want) to be sent.
+    pub fn send(&mut self, now: Instant) -> Option<Outgoing> {
+        let (Stage::Waiting, Some(url)) = (&self.stage, &self.url) else {
+            return None;
+        };
+        let given = |name| headers::get(&self.request.headers, name).is_some();
+        let form =
+            self.method == Method::Post && !self.payload.is_empty() && !given("content-type");
+        let additions = Additions {
+            user_agent: self.policy.user_agent(),
+            gzip: !given("accept-encoding"),
+            form,
+            content_length: self.method.has_payload().then_some(self.payload.len()),
+        };
+        let outgoing = Outgoing {
+            method: self.method,
+            headers: headers::assemble(&self.request.headers, &additions),
+            url: url.clone(),
+            payload: if self.method.has_payload() {
+                Rc::clone(&self.payload)
+            } else {
+                Rc::default()
+            },
+            deadline: self.deadline,
+        };
+        self.hops.push(Hop {
+            url: url.as_str().into(),
+            status: 0,
+            started_at: now,
+            head_at: None,
+            ended_at: None,
+        });
+        self.stage = Stage::Asked;
+        Some(outgoing)
+    }
+
+    /// Takes what the transport saw. What does not fit the stage is ignored.
+    pub fn handle(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Head { status, headers } => self.handle_head(status, headers, now),
+            Event::Piece(piece) => self.handle_piece(piece, now),
+            Event::End => self.handle_end(now),
+            Event::Failed(failure) => self.handle_failure(failure, now),
+        }
+    }
+
+    fn handle_head(&mut self, status: u16, mut headers: Headers, now: Instant) {
+        let (Stage::Asked, Some(url)) = (&self.stage, &self.url) else {
+            return;
+        };
+        if let Some(hop) = self.hops.last_mut() {
+            hop.status = status;
+            hop.head_at = Some(now);
+        }
+        if !(100..600).contains(&status) {
+            let status = headers::decimal(usize::from(status));
+            let detail = join(&[
+                "status ",
+                core::str::from_utf8(&status).unwrap_or_default(),
+                " is none",
+            ]);
+            return self.fail(ErrorKind::Download, Phase::Request, detail, now);
+        }
+        for (name, _) in &mut headers {
+            name.make_ascii_lowercase();
+        }
+        let response = Response {
+            status,
+            headers,
+            ..Response::default()
+        };
+        if self.request.follow_redirects {
+            let attempt = Attempt {
+                status,
+                location: response.first("location"),
+                url,
+                method: self.method,
+                followed: self.hops.len() - 1,
+                unvalidated: self.request.validate_certificate == Some(false),
+            };
+            match attempt.judge(&self.policy) {
+                Judgement::Deliver => {}
+                Judgement::Follow {
+                    url,
+                    method,
+                    leaves_origin,
+                } => {
+                    if leaves_origin {
+                        self.request
+                            .headers
+                            .retain(|(name, _)| !headers::is_credential(name));
+                    }
+                    self.method = method;
+                    self.url = Some(url);
+                    self.end_hop(now);
+                    self.stage = Stage::Waiting;
+                    return;
+                }
+                Judgement::Fail { kind, detail, url } => {
+                    self.fail(kind, Phase::Redirect, detail, now);
+                    if let (Stage::Done(Err(error)), Some(url)) = (&mut self.stage, url) {
+                        error.url = url.as_str().into();
+                    }
+                    return;
+                }
+            }
+        }
+        self.receive(response, now);
+    }
+
+    /// The head is the answer's: collect its body.
+    fn receive(&mut self, mut response: Response, now: Instant) {
+        if self.hops.len() > 1 {
+            response.final_url = self.url.as_ref().map(|url| url.as_str().into());
+        }
+        let bodiless =
+            self.method == Method::Head || matches!(response.status, 100..=199 | 204 | 304);
+        let declared = match declared_length(&response.headers) {
+            Ok(declared) => declared,
+            Err(detail) if !bodiless => {
+                return self.fail(
+                    ErrorKind::MalformedReply,
+                    Phase::Request,
+                    detail.into(),
+                    now,
+                );
+            }
+            Err(_) => None,
+        };
+        let mut decoder = None;
+        if !bodiless && headers::get(&self.request.headers, "accept-encoding").is_none() {
+            let layers = gzip_layers(&response);
+            if layers > 0 {
+                response
+                    .headers
+                    .retain(|(name, _)| name != "content-encoding");
+                decoder = Decoder::new(layers);
+                if decoder.is_none() {
+                    let detail = "more layers of gzip than are undone".into();
+                    return self.fail(ErrorKind::MalformedReply, Phase::Decode, detail, now);
+                }
+            }
+        }
+        let content = Content::new(self.policy.max_response(), declared, decoder);
+        self.stage = Stage::Receiving(Box::new((response, content)));
+        if bodiless {
+            self.deliver(now);
+        }
+    }
+
+    fn handle_piece(&mut self, piece: Vec<u8>, now: Instant) {
+        let Stage::Receiving(receiving) = &mut self.stage else {
+            return;
+        };
+        match receiving.1.push(piece) {
+            Ok(Progress::More) => {}
+            Ok(Progress::Full) => self.deliver(now),
+            Err((kind, phase, detail)) => self.fail(kind, phase, detail, now),
+        }
+    }
+
+    fn handle_end(&mut self, now: Instant) {
+        let Stage::Receiving(receiving) = &self.stage else {
+            return;
+        };
+        match receiving.1.end() {
+            Ok(()) => self.deliver(now),
+            Err((kind, phase, detail)) => self.fail(kind, phase, detail, now),
+        }
+    }
+
+    /// The answer is as complete as it will be.
+    fn deliver(&mut self, now: Instant) {
+        let Stage::Receiving(receiving) = &mut self.stage else {
+            return;
+        };
+        let (response, content) = &mut **receiving;
+        let mut response = mem::take(response);
+        (response.content, response.was_truncated) = content.take();
+        if self.method != Method::Head {
+            let length = headers::decimal(response.content.len());
+            for (_, value) in response
+                .headers
+                .iter_mut()
+                .filter(|(name, _)| name == "content-length")
+            {
+                value.clone_from(&length);
+            }
+        }
+        self.received = response.content.len() as u64;
+        if response.was_truncated && !self.request.allow_truncated {
+            let detail = "the content exceeds the client's limit (set-max-response)".into();
+            self.fail(ErrorKind::ResponseTooLarge, Phase::Body, detail, now);
+            if let Stage::Done(Err(error)) = &mut self.stage {
+                error.response = Some(Box::new(response));
+            }
+        } else {
+            self.finish(Ok(response), now);
+        }
+    }
+
+    fn handle_failure(&mut self, failure: Failure, now: Instant) {
+        if !matches!(self.stage, Stage::Asked | Stage::Receiving(_)) {
+            return;
+        }
+        let verdict = failure.code.verdict();
+        let phase = verdict.phase.unwrap_or(self.phase());
+        // A failure after the head is no failure to connect: the request was acted on.
+        let unsent = verdict.retry == Retry::Always
+            && self.hops.len() == 1
+            && matches!(self.stage, Stage::Asked);
+        let retryable = match verdict.retry {
+            Retry::Never => false,
+            Retry::Idempotent => self.request.method.is_idempotent(),
+            Retry::Always => unsent || self.request.method.is_idempotent(),
+        };
+        let detail = if failure.detail.is_empty() {
+            failure.code.name().into()
+        } else {
+            join(&[failure.code.name(), ": ", &failure.detail])
+        };
+        self.fail(verdict.kind, phase, detail, now);
+        if let Stage::Done(Err(error)) = &mut self.stage {
+            error.code = verdict.code;
+            error.retryable = retryable;
+        }
+    }
+
+    /// Ends the call when its deadline has passed. Harmless at any other time.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if now < self.deadline || matches!(self.stage, Stage::Done(_)) {
+            return;
+        }
+        let phase = self.phase();
+        self.fail(
+            ErrorKind::DeadlineExceeded,
+            phase,
+            "the deadline passed".into(),
+            now,
+        );
+        if let Stage::Done(Err(error)) = &mut self.stage {
+            error.retryable = phase == Phase::Queued || self.request.method.is_idempotent();
+        }
+    }
+
+    /// Ends the call. True when it was still running.
+    pub fn cancel(&mut self, now: Instant) -> bool {
+        if matches!(self.stage, Stage::Done(_)) {
+            return false;
+        }
+        let phase = self.phase();
+        self.fail(
+            ErrorKind::Cancelled,
+            phase,
+            "the call was cancelled".into(),
+            now,
+        );
+        true
+    }
+
+    fn phase(&self) -> Phase {
+        match &self.stage {
+            Stage::Waiting if self.hops.is_empty() => Phase::Queued,
+            Stage::Waiting => Phase::Redirect,
+            Stage::Asked => Phase::Request,
+            Stage::Receiving(_) => Phase::Body,
+            Stage::Done(_) => Phase::Local,
+        }
+    }
+
+    fn fail(&mut self, kind: ErrorKind, phase: Phase, detail: String, now: Instant) {
+        self.received = self.received();
+        let url = self
+            .url
+            .as_ref()
+            .map_or(self.request.url.as_str(), Url::as_str)
+            .into();
+        let error = FetchError {
+            phase,
+            url,
+            ..FetchError::local(kind, detail)
+        };
+        self.finish(Err(error), now);
+    }
+
+    fn finish(&mut self, outcome: Result<Response, FetchError>, now: Instant) {
+        self.end_hop(now);
+        self.stage = Stage::Done(outcome);
+        // What only a further hop would need.
+        self.payload = Rc::default();
+        self.request.headers = Vec::new();
+    }
+
+    fn end_hop(&mut self, now: Instant) {
+        if let Some(hop) = self.hops.last_mut() {
+            hop.ended_at.get_or_insert(now);
+        }
+    }
+}
+
+/// The content-length of an answer, by RFC 9110, 8.6: repeats must agree.
+fn declared_length(headers: &[(String, Vec<u8>)]) -> Result<Option<u64>, &'static str> {
+    let mut declared = None;
+    let lines = headers.iter().filter(|(name, _)| name == "content-length");
+    for value in lines.flat_map(|(_, value)| value.split(|&byte| byte == b',')) {
+        let length = headers::parse_decimal(value).ok_or("content-length is no number")?;
+        if declared.is_some_and(|other| other != length) {
+            return Err("content-length says two different numbers");
+        }
+        declared = Some(length);
+    }
+    Ok(declared)
+}
+
+/// How many layers of gzip the content has; 0 when it has none, or any other coding besides: then it is delivered as it came.
+fn gzip_layers(response: &Response) -> usize {
+    let mut layers = 0;
+    for value in response.header_values("content-encoding") {
+        for coding in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") {
+                layers += 1;
+            } else if !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity") {
+                return 0;
+            }
+        }
+    }
+    layers
+}

@@ -1,0 +1,170 @@
+//! Header lines: which ones a caller may send, and what goes out on each hop. Semantics.md section 11 and 21.3.
+use alloc::{string::String, vec::Vec};
+
+use crate::policy::join;
+
+/// Header lines in order, repeats kept. Names are ASCII and caseless; values are bytes.
+pub type Headers = Vec<(String, Vec<u8>)>;
+
+/// The most bytes of header lines a request may have, each line counted with four more for its punctuation (semantics.md 12.3).
+pub const MAX_HEADER_SECTION: usize = 16 * 1024;
+
+/// What a caller may not set. First the seven that App Engine protects (11.1), then what hosts forbid because it is about the
+/// connection (21.3), then `expect`, whose answer could not be heard.
+const PROTECTED: [&str; 16] = [
+    "content-length",
+    "host",
+    "vary",
+    "via",
+    "x-forwarded-for",
+    "x-proxyuser-ip",
+    "x-appengine-inbound-appid",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "expect",
+];
+
+/// What stays behind when a redirect leaves the origin (10.7).
+const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
+
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|other| name.eq_ignore_ascii_case(other))
+}
+
+/// Whether a caller's header is dropped and reported instead of sent.
+pub fn is_protected(name: &str) -> bool {
+    is_one_of(name, &PROTECTED)
+}
+
+/// Whether a header is dropped when a redirect leaves the origin.
+pub fn is_credential(name: &str) -> bool {
+    is_one_of(name, &CREDENTIALS)
+}
+
+/// The first line that no HTTP message can carry, told for a person: a name that is no token (RFC 9110, 5.6.2), or a value with a
+/// control byte other than tab (RFC 9110, 5.5).
+pub fn find_invalid(headers: &[(String, Vec<u8>)]) -> Option<String> {
+    headers.iter().find_map(|(name, value)| {
+        if name.is_empty() || !name.bytes().all(is_token) {
+            let shown: String = name.escape_default().take(64).collect();
+            return Some(join(&["header name \"", &shown, "\" is not a token"]));
+        }
+        let control = value
+            .iter()
+            .any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f);
+        control.then(|| {
+            join(&[
+                "header ",
+                name,
+                " has a control byte (CR, LF, NUL) in its value",
+            ])
+        })
+    })
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The size that [`MAX_HEADER_SECTION`] limits, in bytes.
+pub fn section_size(headers: &[(String, Vec<u8>)]) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 4)
+        .sum()
+}
+
+/// The value of the first line of this name.
+pub fn get<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
+    let line = headers
+        .iter()
+        .find(|(other, _)| other.eq_ignore_ascii_case(name));
+    line.map(|(_, value)| value.as_slice())
+}
+
+/// The names of the lines that will not be sent, as the caller spelled them, removed from `headers`.
+pub fn take_protected(headers: &mut Headers) -> Vec<String> {
+    if !headers.iter().any(|(name, _)| is_protected(name)) {
+        return Vec::new();
+    }
+    let (rejected, kept) = core::mem::take(headers)
+        .into_iter()
+        .partition(|(name, _)| is_protected(name));
+    *headers = kept;
+    let rejected: Headers = rejected;
+    rejected.into_iter().map(|(name, _)| name).collect()
+}
+
+/// What one hop needs besides the caller's own lines.
+pub(crate) struct Additions<'a> {
+    /// The product text; empty for none.
+    pub(crate) user_agent: &'a str,
+    /// Ask for gzip.
+    pub(crate) gzip: bool,
+    /// Default content type of a form (11.4).
+    pub(crate) form: bool,
+    /// Length of the payload, where the method has one.
+    pub(crate) content_length: Option<usize>,
+}
+
+/// The lines of one hop: the caller's in their order, then what the service adds (11.2 to 11.5).
+pub(crate) fn assemble(kept: &[(String, Vec<u8>)], add: &Additions<'_>) -> Headers {
+    let mut lines: Headers = Vec::with_capacity(kept.len() + 4);
+    let mut agent_is_given = false;
+    for (name, value) in kept {
+        let mut value = value.clone();
+        if name.eq_ignore_ascii_case("user-agent") && !agent_is_given && !add.user_agent.is_empty()
+        {
+            agent_is_given = true;
+            value.push(b' ');
+            value.extend_from_slice(add.user_agent.as_bytes());
+        }
+        lines.push((name.clone(), value));
+    }
+    let mut push = |name: &str, value: &[u8]| lines.push((name.into(), value.into()));
+    if !agent_is_given && !add.user_agent.is_empty() {
+        push("user-agent", add.user_agent.as_bytes());
+    }
+    if add.gzip {
+        push("accept-encoding", b"gzip");
+    }
+    if add.form {
+        push("content-type", b"application/x-www-form-urlencoded");
+    }
+    if let Some(length) = add.content_length {
+        push("content-length", &decimal(length));
+    }
+    lines
+}
+
+/// `number` in decimal digits.
+pub(crate) fn decimal(mut number: usize) -> Vec<u8> {
+    let mut digits = Vec::with_capacity(8);
+    loop {
+        digits.push(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.reverse();
+    digits
+}
+
+/// The number that decimal digits say; none for anything else, and for what does not fit.
+pub(crate) fn parse_decimal(text: &[u8]) -> Option<u64> {
+    let digits = text.trim_ascii();
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}

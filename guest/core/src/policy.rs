@@ -1,0 +1,217 @@
+//! What a client permits and how far it goes: limits, allowed origins, and the check of a destination. Semantics.md sections 10 to 13 and 22.
+use alloc::{string::String, vec::Vec};
+use core::time::Duration;
+
+use crate::{ErrorKind, address, time, url::Url};
+
+/// The deadline of an rpc that was given none: 5 seconds (semantics.md 20.3).
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
+/// The longest deadline before anyone changes it: 60 seconds (semantics.md 20.3).
+pub const MAXIMUM_DEADLINE: Duration = Duration::from_secs(60);
+/// Calls out at once before anyone changes it (semantics.md 3.3).
+pub const MAX_IN_FLIGHT: u32 = 100;
+/// Redirects followed before anyone changes it (semantics.md 10.2).
+pub const MAX_REDIRECTS: u32 = 5;
+/// Bytes of decoded content kept before anyone changes it: 32 MiB (semantics.md 12.1).
+pub const MAX_RESPONSE: u32 = 1 << 25;
+/// What `user-agent` says unless the policy says otherwise.
+pub const USER_AGENT: &str = concat!("urlfetch/", env!("CARGO_PKG_VERSION"));
+
+/// The settings of one client. A call keeps those of the moment it was started.
+///
+/// A setter refuses a value without meaning with `InvalidArgument`; then the old value stays.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The deadline of rpcs created without one; none stands for [`DEFAULT_DEADLINE`].
+    default_deadline: Option<f64>,
+    maximum_deadline: Duration,
+    max_in_flight: u32,
+    max_per_origin: u32,
+    max_redirects: u32,
+    max_response: u32,
+    user_agent: Option<String>,
+    allowed_origins: Vec<AllowedOrigin>,
+    /// Follow 308 like 307.
+    pub follow_308: bool,
+    /// Permit private and loopback addresses.
+    pub allow_private: bool,
+    /// Treat validate-certificate = false as true instead of refusing it.
+    pub validate_anyway: bool,
+    /// Send a call only when something waits for it.
+    pub development: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            default_deadline: None,
+            maximum_deadline: MAXIMUM_DEADLINE,
+            max_in_flight: MAX_IN_FLIGHT,
+            max_per_origin: MAX_IN_FLIGHT,
+            max_redirects: MAX_REDIRECTS,
+            max_response: MAX_RESPONSE,
+            user_agent: None,
+            allowed_origins: Vec::new(),
+            follow_308: false,
+            allow_private: false,
+            validate_anyway: false,
+            development: false,
+        }
+    }
+}
+
+impl Policy {
+    /// Seconds; none when none was set.
+    pub fn default_deadline(&self) -> Option<f64> {
+        self.default_deadline
+    }
+
+    /// Sets or clears the default deadline, in seconds. It must be finite and positive.
+    pub fn set_default_deadline(&mut self, seconds: Option<f64>) -> Result<(), ErrorKind> {
+        if let Some(seconds) = seconds {
+            time::from_seconds(seconds).ok_or(ErrorKind::InvalidArgument)?;
+        }
+        self.default_deadline = seconds;
+        Ok(())
+    }
+
+    /// Sets the longest deadline, in seconds. It must be finite and positive.
+    pub fn set_maximum_deadline(&mut self, seconds: f64) -> Result<(), ErrorKind> {
+        self.maximum_deadline = time::from_seconds(seconds).ok_or(ErrorKind::InvalidArgument)?;
+        Ok(())
+    }
+
+    /// How long a call with this deadline, in seconds, may take: clamped to the maximum.
+    pub fn allowance(&self, deadline: Option<f64>) -> Duration {
+        let asked = deadline
+            .and_then(time::from_seconds)
+            .unwrap_or(DEFAULT_DEADLINE);
+        asked.min(self.maximum_deadline)
+    }
+
+    /// Calls out at once, in total and to one origin.
+    pub fn max_in_flight(&self) -> (u32, u32) {
+        (self.max_in_flight, self.max_per_origin)
+    }
+
+    /// Sets how many calls may be out at once: 1 to 10,000 each.
+    pub fn set_max_in_flight(&mut self, total: u32, per_origin: u32) -> Result<(), ErrorKind> {
+        let sensible = 1..=10_000;
+        if !sensible.contains(&total) || !sensible.contains(&per_origin) {
+            return Err(ErrorKind::InvalidArgument);
+        }
+        (self.max_in_flight, self.max_per_origin) = (total, per_origin);
+        Ok(())
+    }
+
+    /// Redirects followed in one call.
+    pub fn max_redirects(&self) -> u32 {
+        self.max_redirects
+    }
+
+    /// Sets how many redirects are followed: at most 100.
+    pub fn set_max_redirects(&mut self, hops: u32) -> Result<(), ErrorKind> {
+        if hops > 100 {
+            return Err(ErrorKind::InvalidArgument);
+        }
+        self.max_redirects = hops;
+        Ok(())
+    }
+
+    /// Bytes of decoded content kept.
+    pub fn max_response(&self) -> usize {
+        self.max_response as usize
+    }
+
+    /// Sets how many bytes of content are kept: 1 to 2^30.
+    pub fn set_max_response(&mut self, bytes: u32) -> Result<(), ErrorKind> {
+        if !(1..=1 << 30).contains(&bytes) {
+            return Err(ErrorKind::InvalidArgument);
+        }
+        self.max_response = bytes;
+        Ok(())
+    }
+
+    /// The product text of `user-agent`; empty when nothing is to be added.
+    pub fn user_agent(&self) -> &str {
+        self.user_agent.as_deref().unwrap_or(USER_AGENT)
+    }
+
+    /// Sets the product text: none for [`USER_AGENT`]. Control and non-ASCII characters are refused.
+    pub fn set_user_agent(&mut self, text: Option<String>) -> Result<(), ErrorKind> {
+        let printable = |text: &String| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if !text.as_ref().is_none_or(printable) {
+            return Err(ErrorKind::InvalidArgument);
+        }
+        self.user_agent = text;
+        Ok(())
+    }
+
+    /// Sets the only origins that may be fetched, such as `https://example.com`, `http://example.com:8080` or
+    /// `https://*.example.com`; empty for any. Anything else than scheme, host and port is refused.
+    pub fn set_allowed_origins(&mut self, origins: &[String]) -> Result<(), ErrorKind> {
+        let parsed: Option<Vec<_>> = origins
+            .iter()
+            .map(|text| AllowedOrigin::parse(text))
+            .collect();
+        self.allowed_origins = parsed.ok_or(ErrorKind::InvalidArgument)?;
+        Ok(())
+    }
+
+    /// Whether the URL may be fetched; when not, why, naming the switch that permits it.
+    pub fn permits(&self, url: &Url) -> Result<(), String> {
+        if !self.allowed_origins.is_empty()
+            && !self.allowed_origins.iter().any(|origin| origin.covers(url))
+        {
+            return Err(join(&[
+                url.origin(),
+                " is not among the allowed origins (set-allowed-origins)",
+            ]));
+        }
+        if !self.allow_private && !address::is_public_host(url.host()) {
+            return Err(join(&[
+                url.host(),
+                " is a private address; allow-private permits it",
+            ]));
+        }
+        Ok(())
+    }
+}
+
+/// A scheme, a host or every name below it, and a port.
+#[derive(Clone, Debug)]
+struct AllowedOrigin {
+    /// With the `*.` taken away.
+    url: Url,
+    below: bool,
+}
+
+impl AllowedOrigin {
+    fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let (host, below) = rest
+            .strip_prefix("*.")
+            .map_or((rest, false), |host| (host, true));
+        let url = Url::parse(&join(&[scheme, "://", host])).ok()?;
+        let bare = !host.contains(['/', '?', '#']);
+        bare.then_some(Self { url, below })
+    }
+
+    fn covers(&self, url: &Url) -> bool {
+        if !self.below {
+            return self.url.origin() == url.origin();
+        }
+        let name = |url: &Url| String::from(url.host().trim_end_matches('.'));
+        let (own, other) = (name(&self.url), name(url));
+        self.url.scheme() == url.scheme()
+            && self.url.port() == url.port()
+            && other
+                .strip_suffix(own.as_str())
+                .is_some_and(|front| front.len() > 1 && front.ends_with('.'))
+    }
+}
+
+/// The parts in one string. The formatting machinery costs more bytes of component than all our texts.
+pub(crate) fn join(parts: &[&str]) -> String {
+    parts.concat()
+}

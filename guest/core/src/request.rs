@@ -1,0 +1,180 @@
+//! What a caller asks for, and the checks that fail before anything is sent. Semantics.md section 2.
+use alloc::{string::String, vec::Vec};
+
+use crate::{ErrorKind, FetchError, Headers, Policy, headers, policy::join, url};
+
+/// The most bytes of a whole request, URL, headers and payload together: 10 MiB (semantics.md 12.2).
+pub const MAX_REQUEST: usize = 10 << 20;
+
+/// The six methods (semantics.md 2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// The default.
+    #[default]
+    Get,
+    /// With a payload.
+    Post,
+    /// Answered without content.
+    Head,
+    /// With a payload.
+    Put,
+    /// Without a payload.
+    Delete,
+    /// With a payload.
+    Patch,
+}
+
+impl Method {
+    /// Every method; App Engine's constants are their places here, counted from one.
+    pub const ALL: [Self; 6] = [
+        Self::Get,
+        Self::Post,
+        Self::Head,
+        Self::Put,
+        Self::Delete,
+        Self::Patch,
+    ];
+
+    /// The method of this name, in any case. Fails with `InvalidMethod`, naming what was given.
+    pub fn parse(name: &str) -> Result<Self, FetchError> {
+        let known = Self::ALL
+            .into_iter()
+            .find(|method| name.eq_ignore_ascii_case(method.name()));
+        known.ok_or_else(|| {
+            let shown: String = name.escape_default().take(64).collect();
+            let detail = join(&[
+                "method \"",
+                &shown,
+                "\" is none of GET, POST, HEAD, PUT, DELETE, PATCH",
+            ]);
+            FetchError::local(ErrorKind::InvalidMethod, detail)
+        })
+    }
+
+    /// The method on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Head => "HEAD",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Patch => "PATCH",
+        }
+    }
+
+    /// Whether a payload is sent with it (semantics.md 2.8).
+    pub const fn has_payload(self) -> bool {
+        matches!(self, Self::Post | Self::Put | Self::Patch)
+    }
+
+    /// Whether sending it twice does what sending it once does (RFC 9110, 9.2.2).
+    pub const fn is_idempotent(self) -> bool {
+        !matches!(self, Self::Post | Self::Patch)
+    }
+}
+
+/// One fetch, as asked for. The WIT record `request` says what each field means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// An absolute http or https URL.
+    pub url: String,
+    /// One of the six.
+    pub method: Method,
+    /// Sent on every hop, except what [`headers::is_protected`].
+    pub headers: Headers,
+    /// Used by POST, PUT and PATCH; empty equals none.
+    pub payload: Vec<u8>,
+    /// Follow redirects; true by default.
+    pub follow_redirects: bool,
+    /// Whether oversized content is cut instead of failing.
+    pub allow_truncated: bool,
+    /// Whether the host is to validate certificates; none leaves it to the host.
+    pub validate_certificate: Option<bool>,
+}
+
+impl Request {
+    /// A GET of `url` that follows redirects.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            method: Method::Get,
+            headers: Vec::new(),
+            payload: Vec::new(),
+            follow_redirects: true,
+            allow_truncated: false,
+            validate_certificate: None,
+        }
+    }
+
+    /// The checks that make-fetch-call reports at once (semantics.md 2.3, 2.4, 21.1), in their order.
+    pub(crate) fn check(
+        &self,
+        policy: &Policy,
+        serving: Option<&CurrentRequest>,
+    ) -> Result<(), FetchError> {
+        let fetches_itself = |serving: &CurrentRequest| {
+            self.method == Method::Get
+                && url::same_document(&self.url, &serving.authority, &serving.path)
+        };
+        if serving.is_some_and(fetches_itself) {
+            return Err(self.fail(
+                ErrorKind::InvalidUrl,
+                "the request being served may not fetch itself".into(),
+            ));
+        }
+        if let Some(detail) = headers::find_invalid(&self.headers) {
+            return Err(self.fail(ErrorKind::InvalidArgument, detail));
+        }
+        let https = self
+            .url
+            .get(..6)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        if https && self.validate_certificate == Some(false) && !policy.validate_anyway {
+            return Err(self.fail(ErrorKind::Unsupported, NO_UNVALIDATED_TLS.into()));
+        }
+        Ok(())
+    }
+
+    /// The limits on size that `get-result` reports (semantics.md 12.2, 12.3).
+    pub(crate) fn check_size(&self) -> Result<(), FetchError> {
+        let section = headers::section_size(&self.headers);
+        if section > headers::MAX_HEADER_SECTION {
+            return Err(self.fail(
+                ErrorKind::PayloadTooLarge,
+                "the headers have more than 16 KiB".into(),
+            ));
+        }
+        let payload = if self.method.has_payload() {
+            self.payload.len()
+        } else {
+            0
+        };
+        if section + payload + self.url.len() + self.method.name().len() > MAX_REQUEST {
+            return Err(self.fail(
+                ErrorKind::PayloadTooLarge,
+                "the request has more than 10 MiB".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn fail(&self, kind: ErrorKind, detail: String) -> FetchError {
+        FetchError {
+            url: self.url.clone(),
+            ..FetchError::local(kind, detail)
+        }
+    }
+}
+
+/// Why validate-certificate = false is refused on https (semantics.md 21.1).
+pub(crate) const NO_UNVALIDATED_TLS: &str = "validate-certificate = false: wasi:http offers no way to switch validation off (set-validate-anyway fetches with it)";
+
+/// The request being served, which may not fetch itself (semantics.md 2.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentRequest {
+    /// The `host` header.
+    pub authority: String,
+    /// The path; a query is ignored.
+    pub path: String,
+}

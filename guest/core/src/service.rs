@@ -1,0 +1,595 @@
+//! The service of one instance: its clients, their rpcs, and the rules of starting, finishing and waiting. Semantics.md sections 1 to 6.
+//!
+//! It drives nothing. A driver sends what [`Service::poll_send`] gives, feeds what its transport sees to [`Service::handle`], tells
+//! the time, and learns from [`Service::completions`] whether anything finished. Whether it does so in one loop or by a task for
+//! each call makes no difference here.
+use alloc::{
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    rc::Rc,
+    vec::Vec,
+};
+use core::cmp::Reverse;
+
+use slab::Slab;
+
+use crate::{
+    Call, CurrentRequest, ErrorKind, Event, FetchError, Instant, Outgoing, Policy, Request,
+    Response, Want, queue::LaneKey, queue::Queue, time,
+};
+
+/// Names a client of a [`Service`] until it is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientKey(usize);
+
+/// Names an rpc of a [`Service`] until it is dropped; then the value may name another. What is unique for ever is [`Service::id`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RpcKey(usize);
+
+impl RpcKey {
+    /// A small number, unique among the rpcs that exist: a place in a table.
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// The life of an rpc: it never goes backwards, and `Finishing` is final (semantics.md 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Created.
+    Idle,
+    /// Started.
+    Running,
+    /// Over, well or not.
+    Finishing,
+}
+
+/// What a wait for any of several rpcs is to do (semantics.md 6.1 to 6.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// There is no rpc.
+    Nothing,
+    /// The first finished one, by its place.
+    Finished(usize),
+    /// None has finished yet.
+    Wait,
+}
+
+#[derive(Debug)]
+struct Client {
+    policy: Rc<Policy>,
+    sealed: bool,
+    serving: Option<CurrentRequest>,
+    /// Whether somebody still holds it; it stays for its rpcs in any case.
+    open: bool,
+    rpcs: usize,
+    running: usize,
+    queue: Queue<RpcKey>,
+    /// Calls that development mode holds back, by age.
+    held_back: BTreeMap<u64, RpcKey>,
+    /// What finished and was not reported, by order of completion.
+    unreported: BTreeMap<u64, u32>,
+}
+
+#[derive(Debug)]
+struct Rpc {
+    id: u32,
+    client: usize,
+    deadline: Option<f64>,
+    life: Life,
+}
+
+#[derive(Debug)]
+enum Life {
+    Idle,
+    Running {
+        call: Call,
+        ticket: u64,
+        place: Place,
+    },
+    Finishing {
+        call: Call,
+        completion: u64,
+        callback_due: bool,
+        hooks_due: bool,
+    },
+}
+
+/// Where a running call stands with its client's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    HeldBack,
+    Waiting(LaneKey),
+    Out(LaneKey),
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Service {
+    clients: Slab<Client>,
+    rpcs: Slab<Rpc>,
+    last_id: u32,
+    tickets: u64,
+    completions: u64,
+    admitted: VecDeque<(RpcKey, u32)>,
+    deadlines: BinaryHeap<Reverse<(Instant, usize, u32)>>,
+}
+
+impl Service {
+    /// Without clients.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A client with the documented defaults.
+    pub fn open_client(&mut self) -> ClientKey {
+        let policy = Rc::new(Policy::default());
+        let queue = Queue::new(policy.max_in_flight());
+        ClientKey(self.clients.insert(Client {
+            policy,
+            sealed: false,
+            serving: None,
+            open: true,
+            rpcs: 0,
+            running: 0,
+            queue,
+            held_back: BTreeMap::new(),
+            unreported: BTreeMap::new(),
+        }))
+    }
+
+    /// The client is held no more. Its rpcs keep it until the last of them is dropped; nothing is cancelled.
+    pub fn close_client(&mut self, client: ClientKey) {
+        self.clients[client.0].open = false;
+        self.forget_client(client.0);
+    }
+
+    fn forget_client(&mut self, client: usize) {
+        let unused = self
+            .clients
+            .get(client)
+            .is_some_and(|client| !client.open && client.rpcs == 0);
+        if unused {
+            self.clients.remove(client);
+        }
+    }
+
+    /// The client's settings.
+    pub fn policy(&self, client: ClientKey) -> &Policy {
+        &self.clients[client.0].policy
+    }
+
+    /// Changes the client's settings for the calls started from now on. Fails with `Misuse` on a sealed client, and as `change` does.
+    pub fn set_policy(
+        &mut self,
+        client: ClientKey,
+        change: impl FnOnce(&mut Policy) -> Result<(), ErrorKind>,
+    ) -> Result<(), ErrorKind> {
+        let entry = &mut self.clients[client.0];
+        if entry.sealed {
+            return Err(ErrorKind::Misuse);
+        }
+        let before = entry.policy.max_in_flight();
+        change(Rc::make_mut(&mut entry.policy))?;
+        let after = entry.policy.max_in_flight();
+        if before != after {
+            entry.queue.set_limits(after);
+            self.admit(client.0);
+        }
+        Ok(())
+    }
+
+    /// Refuses every further change of the client's settings. There is no way back.
+    pub fn seal(&mut self, client: ClientKey) {
+        self.clients[client.0].sealed = true;
+    }
+
+    /// The request being served, for the self-fetch rule (semantics.md 2.3); none skips it. Allowed on a sealed client.
+    pub fn set_current_request(&mut self, client: ClientKey, serving: Option<CurrentRequest>) {
+        self.clients[client.0].serving = serving;
+    }
+
+    /// An idle rpc. Takes the client's default when no deadline, in seconds, is given; one without meaning is `InvalidArgument`.
+    pub fn create_rpc(
+        &mut self,
+        client: ClientKey,
+        deadline: Option<f64>,
+    ) -> Result<RpcKey, FetchError> {
+        if deadline.is_some_and(|seconds| time::from_seconds(seconds).is_none()) {
+            let detail = "deadline must be a finite number of seconds above zero";
+            return Err(FetchError::local(ErrorKind::InvalidArgument, detail));
+        }
+        let entry = &mut self.clients[client.0];
+        let deadline = deadline.or(entry.policy.default_deadline());
+        entry.rpcs += 1;
+        self.last_id = self.last_id.wrapping_add(1);
+        let rpc = Rpc {
+            id: self.last_id,
+            client: client.0,
+            deadline,
+            life: Life::Idle,
+        };
+        Ok(RpcKey(self.rpcs.insert(rpc)))
+    }
+
+    /// Drops an rpc, ending its call silently. True when an exchange of it was out: the driver ends that.
+    pub fn drop_rpc(&mut self, rpc: RpcKey) -> bool {
+        let was_out = self.leave_queue(rpc);
+        let entry = self.rpcs.remove(rpc.0);
+        let client = &mut self.clients[entry.client];
+        client.rpcs -= 1;
+        match entry.life {
+            Life::Idle => {}
+            Life::Running { .. } => client.running -= 1,
+            Life::Finishing { completion, .. } => {
+                client.unreported.remove(&completion);
+            }
+        }
+        self.admit(entry.client);
+        self.forget_client(entry.client);
+        was_out
+    }
+
+    /// Unique in the instance and never used again.
+    pub fn id(&self, rpc: RpcKey) -> u32 {
+        self.rpcs[rpc.0].id
+    }
+
+    /// Seconds: what was given, or the client's default at creation.
+    pub fn deadline(&self, rpc: RpcKey) -> Option<f64> {
+        self.rpcs[rpc.0].deadline
+    }
+
+    /// Where the rpc is in its life.
+    pub fn state(&self, rpc: RpcKey) -> State {
+        match self.rpcs[rpc.0].life {
+            Life::Idle => State::Idle,
+            Life::Running { .. } => State::Running,
+            Life::Finishing { .. } => State::Finishing,
+        }
+    }
+
+    /// The call, once it was started.
+    pub fn call(&self, rpc: RpcKey) -> Option<&Call> {
+        match &self.rpcs[rpc.0].life {
+            Life::Idle => None,
+            Life::Running { call, .. } | Life::Finishing { call, .. } => Some(call),
+        }
+    }
+
+    /// The checks of make-fetch-call that fail at once, in the order of semantics.md section 2; hooks run after them, then
+    /// [`start`](Self::start).
+    pub fn check(&self, rpc: RpcKey, request: &Request) -> Result<(), FetchError> {
+        let entry = &self.rpcs[rpc.0];
+        let client = &self.clients[entry.client];
+        request.check(&client.policy, client.serving.as_ref())?;
+        match entry.life {
+            Life::Idle => Ok(()),
+            _ => Err(misuse(
+                "make-fetch-call was called before on this rpc: one rpc is one fetch",
+            )),
+        }
+    }
+
+    /// Starts the call and its deadline. The request was [checked](Self::check). A call that cannot be sent is finished at once.
+    pub fn start(&mut self, rpc: RpcKey, request: Request, now: Instant) {
+        let entry = &mut self.rpcs[rpc.0];
+        let client = &mut self.clients[entry.client];
+        let call = Call::new(request, Rc::clone(&client.policy), entry.deadline, now);
+        self.tickets += 1;
+        client.running += 1;
+        self.deadlines
+            .push(Reverse((call.deadline(), rpc.0, entry.id)));
+        entry.life = Life::Running {
+            call,
+            ticket: self.tickets,
+            place: Place::HeldBack,
+        };
+        if client.policy.development && self.call(rpc).is_some_and(|call| call.want() == Want::Send)
+        {
+            let (client, ticket) = (self.rpcs[rpc.0].client, self.tickets);
+            self.clients[client].held_back.insert(ticket, rpc);
+        } else {
+            self.settle(rpc);
+        }
+    }
+
+    /// The next exchange to hand to the transport.
+    pub fn poll_send(&mut self, now: Instant) -> Option<(RpcKey, Outgoing)> {
+        loop {
+            let (rpc, id) = self.admitted.pop_front()?;
+            // What was admitted may have been dropped, cancelled or timed out since.
+            let Some(entry) = self.rpcs.get_mut(rpc.0).filter(|entry| entry.id == id) else {
+                continue;
+            };
+            let Life::Running {
+                call,
+                place: Place::Out(_),
+                ..
+            } = &mut entry.life
+            else {
+                continue;
+            };
+            if call.deadline() <= now {
+                self.handle_timeout(rpc, now);
+            } else if let Some(outgoing) = call.send(now) {
+                return Some((rpc, outgoing));
+            }
+        }
+    }
+
+    /// How many bytes the exchange of this rpc may deliver at once; none when it has none out.
+    pub fn appetite(&self, rpc: RpcKey) -> Option<usize> {
+        match self.rpcs.get(rpc.0).map(|entry| &entry.life) {
+            Some(Life::Running { call, .. }) => match call.want() {
+                Want::Event { at_most } => Some(at_most),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Takes what the transport saw of the rpc's exchange. False when that exchange is over: the driver ends it.
+    pub fn handle(&mut self, rpc: RpcKey, event: Event, now: Instant) -> bool {
+        let Some(Life::Running { call, .. }) =
+            self.rpcs.get_mut(rpc.0).map(|entry| &mut entry.life)
+        else {
+            return false;
+        };
+        call.handle(event, now);
+        if matches!(call.want(), Want::Event { .. }) {
+            return true;
+        }
+        self.settle(rpc);
+        false
+    }
+
+    /// When the next deadline is.
+    pub fn next_deadline(&mut self) -> Option<Instant> {
+        loop {
+            let Reverse((at, rpc, id)) = *self.deadlines.peek()?;
+            if self.is_running(rpc, id) {
+                return Some(at);
+            }
+            self.deadlines.pop();
+        }
+    }
+
+    /// An rpc whose deadline has passed: let the transport say what it has (semantics.md 21.6), then call
+    /// [`handle_timeout`](Self::handle_timeout). Each is named once.
+    pub fn poll_expired(&mut self, now: Instant) -> Option<RpcKey> {
+        loop {
+            let Reverse((at, rpc, id)) = *self.deadlines.peek()?;
+            if at > now {
+                return None;
+            }
+            self.deadlines.pop();
+            if self.is_running(rpc, id) {
+                return Some(RpcKey(rpc));
+            }
+        }
+    }
+
+    fn is_running(&self, rpc: usize, id: u32) -> bool {
+        let entry = self.rpcs.get(rpc).filter(|entry| entry.id == id);
+        entry.is_some_and(|entry| matches!(entry.life, Life::Running { .. }))
+    }
+
+    /// Ends the call when its deadline has passed. True when an exchange of it was out: the driver ends that.
+    pub fn handle_timeout(&mut self, rpc: RpcKey, now: Instant) -> bool {
+        self.end(rpc, |call| call.handle_timeout(now))
+    }
+
+    /// Ends the call. The first is true when it was running, the second when an exchange of it was out: the driver ends that.
+    pub fn cancel(&mut self, rpc: RpcKey, now: Instant) -> (bool, bool) {
+        let mut was_running = false;
+        let was_out = self.end(rpc, |call| was_running = call.cancel(now));
+        (was_running, was_out)
+    }
+
+    fn end(&mut self, rpc: RpcKey, how: impl FnOnce(&mut Call)) -> bool {
+        let was_out = self.appetite(rpc).is_some();
+        let Life::Running { call, .. } = &mut self.rpcs[rpc.0].life else {
+            return false;
+        };
+        how(call);
+        if call.want() != Want::Nothing {
+            return false;
+        }
+        self.settle(rpc);
+        was_out
+    }
+
+    /// Sends a call that development mode holds back: something waits for it.
+    pub fn execute(&mut self, rpc: RpcKey) {
+        let entry = &self.rpcs[rpc.0];
+        let (client, life) = (entry.client, &entry.life);
+        if let Life::Running {
+            ticket,
+            place: Place::HeldBack,
+            ..
+        } = *life
+        {
+            self.clients[client].held_back.remove(&ticket);
+            self.settle(rpc);
+        }
+    }
+
+    /// Sends the oldest call that the client's development mode holds back, unless another of them is out.
+    pub fn execute_next(&mut self, client: ClientKey) {
+        let entry = &self.clients[client.0];
+        let nothing_is_out = entry.running == entry.held_back.len();
+        if let (true, Some((_, &rpc))) = (nothing_is_out, entry.held_back.first_key_value()) {
+            self.execute(rpc);
+        }
+    }
+
+    /// Brings rpc and queue in line with what the call wants now, after its exchange, if there was one, is over.
+    fn settle(&mut self, rpc: RpcKey) {
+        self.leave_queue(rpc);
+        let entry = &mut self.rpcs[rpc.0];
+        let (client_key, id) = (entry.client, entry.id);
+        let client = &mut self.clients[client_key];
+        entry.life = match core::mem::replace(&mut entry.life, Life::Idle) {
+            Life::Running { call, .. } if call.want() == Want::Nothing => {
+                self.completions += 1;
+                client.running -= 1;
+                client.unreported.insert(self.completions, id);
+                Life::Finishing {
+                    call,
+                    completion: self.completions,
+                    callback_due: true,
+                    hooks_due: true,
+                }
+            }
+            Life::Running { call, ticket, .. } => {
+                let lane = client.queue.push(call.origin(), ticket, rpc);
+                Life::Running {
+                    call,
+                    ticket,
+                    place: Place::Waiting(lane),
+                }
+            }
+            other => other,
+        };
+        self.admit(client_key);
+    }
+
+    /// Gives up the rpc's place among its client's calls, whatever it is. True when it was out with an exchange.
+    fn leave_queue(&mut self, rpc: RpcKey) -> bool {
+        let Some(entry) = self.rpcs.get_mut(rpc.0) else {
+            return false;
+        };
+        let client = &mut self.clients[entry.client];
+        let Life::Running {
+            call,
+            ticket,
+            place,
+        } = &mut entry.life
+        else {
+            return false;
+        };
+        match core::mem::replace(place, Place::HeldBack) {
+            Place::HeldBack => {
+                client.held_back.remove(ticket);
+                false
+            }
+            Place::Waiting(lane) => {
+                client.queue.withdraw(lane, *ticket);
+                false
+            }
+            Place::Out(lane) => {
+                client.queue.release(lane);
+                matches!(call.want(), Want::Event { .. })
+            }
+        }
+    }
+
+    /// Lets out what the client's queue has room for.
+    fn admit(&mut self, client: usize) {
+        let Some(client) = self.clients.get_mut(client) else {
+            return;
+        };
+        while let Some(rpc) = client.queue.pop() {
+            let entry = &mut self.rpcs[rpc.0];
+            if let Life::Running { place, .. } = &mut entry.life
+                && let Place::Waiting(lane) = *place
+            {
+                *place = Place::Out(lane);
+                self.admitted.push_back((rpc, entry.id));
+            }
+        }
+    }
+
+    /// Counts what has finished, of all clients: unchanged means that no wait can have ended.
+    pub fn completions(&self) -> u64 {
+        self.completions
+    }
+
+    /// Calls of this client that are running.
+    pub fn running(&self, client: ClientKey) -> usize {
+        self.clients[client.0].running
+    }
+
+    /// Ids of the client's rpcs that finished and were not named before, in order of completion.
+    pub fn take_finished(&mut self, client: ClientKey) -> Vec<u32> {
+        core::mem::take(&mut self.clients[client.0].unreported)
+            .into_values()
+            .collect()
+    }
+
+    /// Whether [`take_finished`](Self::take_finished) has anything.
+    pub fn has_finished(&self, client: ClientKey) -> bool {
+        !self.clients[client.0].unreported.is_empty()
+    }
+
+    /// Fails with `Misuse` on an idle rpc, which no wait could end.
+    pub fn check_started(&self, rpc: RpcKey) -> Result<(), FetchError> {
+        match self.state(rpc) {
+            State::Idle => Err(misuse("waiting for an rpc before its make-fetch-call")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the callback is to run now. True once in the life of a finished rpc: the mark is gone before the callback runs.
+    pub fn take_callback_due(&mut self, rpc: RpcKey) -> bool {
+        match &mut self.rpcs[rpc.0].life {
+            Life::Finishing { callback_due, .. } => core::mem::take(callback_due),
+            _ => false,
+        }
+    }
+
+    /// Whether the post-call hooks are to run now. True once in the life of a finished rpc (semantics.md 7.1).
+    pub fn take_hooks_due(&mut self, rpc: RpcKey) -> bool {
+        match &mut self.rpcs[rpc.0].life {
+            Life::Finishing { hooks_due, .. } => core::mem::take(hooks_due),
+            _ => false,
+        }
+    }
+
+    /// How the call ended; none before. The same every time.
+    pub fn outcome(&self, rpc: RpcKey) -> Option<&Result<Response, FetchError>> {
+        self.call(rpc)?.outcome()
+    }
+
+    /// How the call ended, moved out, and with it the rpc's call: only dropping it is left to do.
+    pub fn take_outcome(&mut self, rpc: RpcKey) -> Option<Result<Response, FetchError>> {
+        let entry = &mut self.rpcs[rpc.0];
+        match core::mem::replace(&mut entry.life, Life::Idle) {
+            Life::Finishing {
+                call, completion, ..
+            } => {
+                self.clients[entry.client].unreported.remove(&completion);
+                call.into_outcome()
+            }
+            other => {
+                entry.life = other;
+                None
+            }
+        }
+    }
+
+    /// Judges a wait for any of these, in the collection's order. Fails with `Misuse` when one is idle. In development mode the last
+    /// running one is executed when none has finished (semantics.md 6.9).
+    pub fn judge(&mut self, rpcs: &[RpcKey]) -> Result<Judged, FetchError> {
+        if rpcs.is_empty() {
+            return Ok(Judged::Nothing);
+        }
+        for &rpc in rpcs {
+            self.check_started(rpc)?;
+        }
+        let finished = rpcs
+            .iter()
+            .position(|&rpc| self.state(rpc) == State::Finishing);
+        if let Some(first) = finished {
+            return Ok(Judged::Finished(first));
+        }
+        if let Some(&last) = rpcs.last() {
+            self.execute(last);
+        }
+        Ok(Judged::Wait)
+    }
+}
+
+fn misuse(detail: &str) -> FetchError {
+    FetchError::local(ErrorKind::Misuse, detail)
+}

@@ -1,0 +1,1 @@
+//! The tests of core that tell a story; small facts are tested beside what they are about.
