@@ -1,1 +1,41 @@
-//! x
+//! The wasmtime host of urlfetch: it plays the world around the component, and knows nothing of what the component decides.
+//!
+//! A [`Harness`] compiles the embedded [`COMPONENT`] once. A [`Session`] is one instance that the host drives through the generated
+//! [`bindings`]; [`Harness::run`] runs anybody's `wasi:cli` program instead. Either lives in a [`World`]: a [`Scripted`] origin
+//! under virtual time, real sockets through the pooled [`Sender`], or wasmtime's stock sender. [`Loopback`] is a real origin on
+//! 127.0.0.1 to fetch from.
+
+pub mod bindings;
+mod clock;
+mod component;
+mod engine;
+mod error;
+mod fault;
+mod fd_limit;
+mod harness;
+mod hooks;
+mod origin;
+mod program;
+mod sender;
+mod session;
+mod state;
+mod world;
+
+pub use clock::run_in_virtual_time;
+pub use component::COMPONENT;
+pub use error::HostError;
+pub use fault::Fault;
+pub use fd_limit::{FdLimitError, raise_fd_limit};
+pub use harness::{Harness, HarnessOptions};
+pub use origin::{
+    Loopback, Outcome, Recorded, Reply, Script, Scripted, Step, TlsIdentity, TlsIdentityError,
+    Upload,
+};
+pub use program::{Invocation, Output, Program};
+pub use sender::{
+    AllowedHost, AllowedHostError, BlockedNetwork, BlockedNetworkError, EgressPolicy, RootsError,
+    Sender, SenderOptions,
+};
+pub use session::Session;
+pub use state::State;
+pub use world::World;

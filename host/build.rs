@@ -1,0 +1,166 @@
+//! Builds the component that this crate embeds: a nested cargo for wasm32-wasip2, then the custom sections off.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, io};
+use wasm_encoder::{RawSection, Section};
+use wasmparser::{Parser, Payload};
+
+const TARGET: &str = "wasm32-wasip2";
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("host/ lies in the workspace");
+    for path in ["guest", "wit", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", root.join(path).display());
+    }
+    let out =
+        PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("urlfetch.wasm");
+    let built = build(root).and_then(|wasm| {
+        let stripped =
+            strip(&wasm).map_err(|error| format!("the component is not well-formed: {error}"))?;
+        fs::write(&out, stripped)
+            .map_err(|error| format!("cannot write {}: {error}", out.display()))
+    });
+    if let Err(reason) = built {
+        // One line that cargo prints as an error of its own, and no dump of this script.
+        println!("cargo::error={reason}");
+    }
+}
+
+/// Runs the nested cargo and reads what it made.
+fn build(root: &Path) -> Result<Vec<u8>, String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // A target folder of its own: the outer cargo holds the lock of the other one while this runs.
+    let target_dir = root.join("target").join("component");
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(root)
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "urlfetch-component",
+            "--profile",
+            "component",
+            "--target",
+            TARGET,
+        ])
+        .arg("--target-dir")
+        .arg(&target_dir);
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(belongs_to_the_outer_build) {
+            command.env_remove(name);
+        }
+    }
+    let output = command
+        .output()
+        .map_err(|error| format!("cannot run cargo for the component: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        // rustc's words when a target was never installed.
+        if said.contains("target may not be installed")
+            || said.contains("can't find crate for `core`")
+        {
+            return Err(format!(
+                "the target {TARGET} is missing: run `rustup target add {TARGET}` (or `cargo xtask demo`)"
+            ));
+        }
+        eprintln!("{said}");
+        for line in said.lines() {
+            println!("cargo::warning={line}");
+        }
+        return Err(
+            "guest/component did not build for wasm32-wasip2: see the warnings above".to_owned(),
+        );
+    }
+    let wasm = target_dir
+        .join(TARGET)
+        .join("component")
+        .join("urlfetch_component.wasm");
+    match fs::read(&wasm) {
+        // TRANSITIONAL: until guest/component is a cdylib, embed an empty component.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            println!(
+                "cargo::warning=guest/component built, but not {}",
+                wasm.display()
+            );
+            Ok(b"\0asm\x0d\0\x01\0".to_vec())
+        }
+        read => read.map_err(|error| format!("cannot read {}: {error}", wasm.display())),
+    }
+}
+
+/// Variables that cargo, clippy or a caller set for the host's build, and that would bend the guest's.
+fn belongs_to_the_outer_build(name: &str) -> bool {
+    const EXACT: [&str; 12] = [
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+        "RUSTC",
+        "RUSTDOC",
+        "RUSTC_LINKER",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_INCREMENTAL",
+        "CLIPPY_ARGS",
+        "CLIPPY_CONF_DIR",
+        "CARGO_UNSTABLE_BUILD_STD",
+    ];
+    const PREFIXES: [&str; 5] = [
+        "CARGO_BUILD_",
+        "CARGO_TARGET_",
+        "CARGO_PROFILE_",
+        "CARGO_CFG_",
+        "CARGO_FEATURE_",
+    ];
+    EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The component or module without custom sections, in what is nested as well: they carry names and producers, nothing that runs.
+fn strip(wasm: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
+    // Preamble: magic, version, layer.
+    let mut out = wasm.get(..8).unwrap_or(wasm).to_vec();
+    let mut end_of_nested = 0;
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        match &payload {
+            Payload::CustomSection(_) => continue,
+            // Everything inside a nested one was dealt with when its section was met.
+            _ if payload
+                .as_section()
+                .is_some_and(|(_, range)| range.start < end_of_nested) =>
+            {
+                continue;
+            }
+            Payload::ModuleSection {
+                unchecked_range, ..
+            }
+            | Payload::ComponentSection {
+                unchecked_range, ..
+            } => {
+                end_of_nested = unchecked_range.end;
+                let id = if matches!(payload, Payload::ModuleSection { .. }) {
+                    1
+                } else {
+                    4
+                };
+                let data = strip(&wasm[unchecked_range.clone()])?;
+                append(&mut out, id, &data);
+            }
+            _ => {
+                if let Some((id, range)) = payload.as_section() {
+                    append(&mut out, id, &wasm[range]);
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn append(out: &mut Vec<u8>, id: u8, data: &[u8]) {
+    let section = RawSection { id, data };
+    out.push(Section::id(&section));
+    wasm_encoder::Encode::encode(&section, out);
+}

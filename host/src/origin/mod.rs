@@ -1,0 +1,14 @@
+//! Origins to fetch from: one in memory that is described as data, one on a real socket.
+
+mod loopback;
+mod loopback_body;
+mod recorded;
+mod reply;
+mod routes;
+mod scripted;
+mod scripted_body;
+
+pub use loopback::{Loopback, TlsIdentity, TlsIdentityError};
+pub use recorded::{Outcome, Recorded};
+pub use reply::{Reply, Step, Upload};
+pub use scripted::{Script, Scripted};
