@@ -106,26 +106,28 @@ fn parse_v4(head: Option<&str>, last: &str) -> Option<u32> {
         }
         address |= u64::from(byte) << bits;
     }
-    let rest = u64::from(number(last)?);
+    let rest = number(last)?;
     if rest >> bits != 0 {
         return None;
     }
     u32::try_from(address | rest).ok()
 }
 
-/// A part of an IPv4 address: `0x` begins a hexadecimal number and alone is 0, another leading zero an octal one.
-fn number(part: &str) -> Option<u32> {
+/// A part of an IPv4 address: `0x` begins a hexadecimal number and alone is 0, another leading zero an octal one. Saturates, because
+/// a number that is too large is still a number.
+fn number(part: &str) -> Option<u64> {
     let (digits, radix) = match part.as_bytes() {
         [] => return None,
         [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
         [b'0', digits @ ..] => (digits, 8),
         digits => (digits, 10),
     };
-    let mut value: u32 = 0;
+    let mut value: u64 = 0;
     for &digit in digits {
+        let digit = char::from(digit).to_digit(radix)?;
         value = value
-            .checked_mul(radix)?
-            .checked_add(char::from(digit).to_digit(radix)?)?;
+            .saturating_mul(radix.into())
+            .saturating_add(digit.into());
     }
     Some(value)
 }

@@ -55,7 +55,7 @@ const BAD_DEFLATE: DecodeError = DecodeError::Corrupt("the gzip data is corrupt"
 const BAD_SUM: DecodeError = DecodeError::Corrupt("the gzip checksum or length is wrong");
 const TRAILING: DecodeError = DecodeError::Corrupt("there are bytes after the gzip data");
 const HOLLOW: DecodeError =
-    DecodeError::Corrupt("a gzip layer holds far more than the content in it");
+    DecodeError::Corrupt("the gzip layers hold far more than their content");
 
 /// Takes a body apart as it arrives: 0 layers append it as it is, n layers undo gzip n times (semantics.md 11.5, 11.7, 12.4).
 ///
