@@ -130,7 +130,7 @@ impl Url {
         if text.len() > MAX_URL {
             return Err(UrlError::TooLong);
         }
-        read(text.as_bytes(), None)
+        read(text.as_bytes(), Some(text), None)
     }
 
     /// Resolves the value of a `Location` header against this URL (RFC 3986 section 5.2, RFC 9110 section 10.2.2).
@@ -138,7 +138,8 @@ impl Url {
     /// The value is bytes, because no rule makes it text: what is not ASCII is percent-encoded byte by byte, in path and query.
     /// Dot segments of what it names are removed; a fragment is dropped, also that of RFC 9110's inheritance, as none is ever sent.
     pub fn resolve(&self, location: &[u8]) -> Result<Url, UrlError> {
-        let url = read(trim(location), Some(self))?;
+        let location = trim(location);
+        let url = read(location, core::str::from_utf8(location).ok(), Some(self))?;
         if url.text.len() > MAX_URL {
             return Err(UrlError::TooLong);
         }
@@ -254,9 +255,10 @@ fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// Reads a URI reference. Without a base it must be absolute, and its path stays as it is.
-fn read(bytes: &[u8], base: Option<&Url>) -> Result<Url, UrlError> {
-    if let Ok(text) = core::str::from_utf8(bytes)
+/// Reads a URI reference: `bytes`, and the same as `text` where they are text. Without a base it must be absolute, and its path
+/// stays as it is.
+fn read(bytes: &[u8], text: Option<&str>, base: Option<&Url>) -> Result<Url, UrlError> {
+    if let Some(text) = text
         && let Ok(reference) = UriRef::parse(text)
     {
         return transform(reference, base);
@@ -310,7 +312,8 @@ fn transform(reference: UriRef<&str>, base: Option<&Url>) -> Result<Url, UrlErro
 }
 
 fn scheme_named(name: &str) -> Result<Scheme, UrlError> {
-    Scheme::named(name).ok_or_else(|| UrlError::Scheme(name.chars().take(SHOWN_SCHEME).collect()))
+    let shown = name.get(..SHOWN_SCHEME).unwrap_or(name);
+    Scheme::named(name).ok_or_else(|| UrlError::Scheme(shown.into()))
 }
 
 /// What the path of a new URL is relative to.
