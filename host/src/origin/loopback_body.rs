@@ -12,6 +12,8 @@ use tokio::time::Sleep;
 const CHUNK: u64 = 64 * 1024;
 static ZEROS: [u8; CHUNK as usize] = [0; CHUNK as usize];
 const DRIP: Duration = Duration::from_secs(1);
+/// How long a body that fails holds on: a failure right away would overtake its own head.
+const LINGER: Duration = Duration::from_millis(20);
 
 pub(super) enum LoopbackBody {
     /// One chunk, or none when empty.
@@ -19,7 +21,7 @@ pub(super) enum LoopbackBody {
     /// That many zeros are still to come.
     Zeros(u64),
     /// As many zeros, and then a failure where one byte more was promised.
-    Cut(u64),
+    Cut(u64, Pin<Box<Sleep>>),
     /// A byte whenever the timer has run.
     Drip(Pin<Box<Sleep>>),
     /// Nothing, ever.
@@ -27,6 +29,10 @@ pub(super) enum LoopbackBody {
 }
 
 impl LoopbackBody {
+    pub(super) fn cut(after: u64) -> Self {
+        LoopbackBody::Cut(after, Box::pin(tokio::time::sleep(LINGER)))
+    }
+
     pub(super) fn drip() -> Self {
         LoopbackBody::Drip(Box::pin(tokio::time::sleep(DRIP)))
     }
@@ -50,10 +56,11 @@ impl Body for LoopbackBody {
             LoopbackBody::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
             LoopbackBody::Whole(bytes) => std::mem::take(bytes),
             LoopbackBody::Zeros(0) => return Poll::Ready(None),
-            LoopbackBody::Cut(0) => {
+            LoopbackBody::Cut(0, linger) => {
+                ready!(linger.as_mut().poll(cx));
                 return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
             }
-            LoopbackBody::Zeros(left) | LoopbackBody::Cut(left) => zeros(left),
+            LoopbackBody::Zeros(left) | LoopbackBody::Cut(left, _) => zeros(left),
             LoopbackBody::Drip(sleep) => {
                 ready!(sleep.as_mut().poll(cx));
                 sleep.set(tokio::time::sleep(DRIP));
@@ -76,7 +83,7 @@ impl Body for LoopbackBody {
         match self {
             LoopbackBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             LoopbackBody::Zeros(left) => SizeHint::with_exact(*left),
-            LoopbackBody::Cut(left) => SizeHint::with_exact(left.saturating_add(1)),
+            LoopbackBody::Cut(left, _) => SizeHint::with_exact(left.saturating_add(1)),
             LoopbackBody::Drip(_) | LoopbackBody::Stall => SizeHint::default(),
         }
     }

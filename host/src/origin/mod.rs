@@ -7,6 +7,8 @@ mod reply;
 mod routes;
 mod scripted;
 mod scripted_body;
+#[cfg(test)]
+mod tests;
 
 pub use loopback::{Loopback, TlsIdentity, TlsIdentityError};
 pub use recorded::{Outcome, Recorded};

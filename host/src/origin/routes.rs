@@ -46,7 +46,7 @@ pub(super) async fn route(
         "stall" => std::future::pending().await,
         "echo" => echo(request).await,
         "close" => Err(io::ErrorKind::ConnectionAborted.into()),
-        "cut" => Ok(Response::new(LoopbackBody::Cut(n))),
+        "cut" => Ok(Response::new(LoopbackBody::cut(n))),
         _ => Ok(empty(StatusCode::NOT_FOUND)),
     }
 }

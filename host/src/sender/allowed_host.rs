@@ -95,10 +95,11 @@ impl FromStr for AllowedHost {
                     .map_err(|_| wrong("the port is no number from 0 to 65535"))?,
             ),
         };
+        let any = host == "*";
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let plain = |name: &str| !name.is_empty() && !name.contains(['*', '/', '@', '?', '#', ' ']);
         let host = match host.strip_prefix("*.") {
-            _ if host == "*" => Host::Any,
+            _ if any => Host::Any,
             Some(name) if plain(name) => Host::Below(name.to_owned()),
             None if plain(&host) => Host::Exact(host),
             _ => return Err(wrong("expected a host, `*.` and a name, or `*`")),

@@ -10,6 +10,8 @@ mod egress;
 mod exchange;
 mod resolver;
 mod response_body;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use allowed_host::{AllowedHost, AllowedHostError};

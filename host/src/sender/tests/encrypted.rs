@@ -1,0 +1,85 @@
+//! TLS, the roots, and h2.
+
+use super::*;
+
+#[tokio::test]
+async fn an_extra_root_is_trusted_and_h2_is_spoken_where_it_is_offered() {
+    let tls = tls_origin().await;
+    let sender = Sender::new(SenderOptions {
+        extra_roots_pem: tls.root_pem.clone(),
+        ..SenderOptions::default()
+    })
+    .unwrap();
+    let echoed = fetch(&sender, get(&tls.origin.url("/echo"))).await.unwrap();
+    let echoed: serde_json::Value = serde_json::from_slice(&echoed).unwrap();
+    assert_eq!(echoed["version"], "HTTP/2.0");
+    for _ in 0..5 {
+        assert_eq!(
+            fetch(&sender, get(&tls.origin.url("/bytes/100000")))
+                .await
+                .unwrap()
+                .len(),
+            100_000
+        );
+    }
+    assert_eq!(tls.origin.connections(), 1);
+}
+
+#[tokio::test]
+async fn h2_failures_are_told_apart_as_well() {
+    let tls = tls_origin().await;
+    let sender = Sender::new(SenderOptions {
+        extra_roots_pem: tls.root_pem.clone(),
+        ..SenderOptions::default()
+    })
+    .unwrap();
+    let fault = failure(&sender, &tls.origin.url("/stall"), first_byte(SHORT)).await;
+    assert_eq!(fault, Fault::ConnectionReadTimeout);
+    let fault = failure(
+        &sender,
+        &tls.origin.url("/close"),
+        RequestOptions::default(),
+    )
+    .await;
+    assert_eq!(fault, Fault::ConnectionTerminated);
+    let response = sender
+        .send(get(&tls.origin.url("/cut/10")), None)
+        .await
+        .unwrap();
+    assert!(matches!(
+        read(response).await,
+        Err(Error::HttpResponseIncomplete)
+    ));
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_hold_is_told_from_tls_that_fails() {
+    let tls = tls_origin().await;
+    let none = RequestOptions::default();
+    assert_eq!(
+        failure(&sender(), &tls.origin.url("/bytes/1"), none).await,
+        Fault::TlsCertificateError
+    );
+
+    let trusting = Sender::new(SenderOptions {
+        extra_roots_pem: tls.root_pem.clone(),
+        ..SenderOptions::default()
+    })
+    .unwrap();
+    let by_address = format!("https://{}/", tls.origin.address());
+    assert_eq!(
+        failure(&trusting, &by_address, none).await,
+        Fault::TlsCertificateError
+    );
+
+    let plain = raw_origin(move |mut stream, _| async move {
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        // Read on: a reset would discard what was written.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    assert_eq!(
+        failure(&sender(), &format!("https://{plain}/"), none).await,
+        Fault::TlsProtocolError
+    );
+}

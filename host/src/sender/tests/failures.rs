@@ -1,0 +1,110 @@
+//! Which code means which failure.
+
+use super::*;
+
+#[tokio::test]
+async fn failures_are_told_apart() {
+    let origin = Loopback::start().await.unwrap();
+    let sender = sender();
+    let none = RequestOptions::default();
+    assert_eq!(
+        failure(&sender, &origin.url("/close"), none).await,
+        Fault::ConnectionTerminated
+    );
+
+    let response = sender
+        .send(get(&origin.url("/cut/100000")), None)
+        .await
+        .unwrap();
+    assert!(matches!(
+        read(response).await,
+        Err(Error::HttpResponseIncomplete)
+    ));
+
+    let gone = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    assert_eq!(
+        failure(&sender, &format!("http://{gone}/"), none).await,
+        Fault::ConnectionRefused
+    );
+
+    // A label of more than 63 bytes fails before anything is asked of a name server.
+    let name = "x".repeat(64);
+    assert!(matches!(
+        failure(&sender, &format!("http://{name}.invalid/"), none).await,
+        Fault::DnsError { .. }
+    ));
+}
+
+async fn answering(bytes: &'static [u8]) -> SocketAddr {
+    raw_origin(move |mut stream, _| async move {
+        if read_head(&mut stream).await {
+            let _ = stream.write_all(bytes).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_a_protocol_error() {
+    let none = RequestOptions::default();
+    let garbage = answering(b"SSH-2.0-OpenSSH_9.9\r\n\r\n").await;
+    assert_eq!(
+        failure(&sender(), &format!("http://{garbage}/"), none).await,
+        Fault::HttpProtocolError
+    );
+    let chunks =
+        answering(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n").await;
+    let response = sender()
+        .send(get(&format!("http://{chunks}/")), None)
+        .await
+        .unwrap();
+    assert!(matches!(
+        read(response).await,
+        Err(Error::HttpProtocolError)
+    ));
+}
+
+#[tokio::test]
+async fn a_chunked_body_that_just_ends_is_incomplete() {
+    let address = answering(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel").await;
+    let response = sender()
+        .send(get(&format!("http://{address}/")), None)
+        .await
+        .unwrap();
+    assert!(matches!(
+        read(response).await,
+        Err(Error::HttpResponseIncomplete)
+    ));
+}
+
+#[tokio::test]
+async fn nine_hundred_headers_are_an_answer_and_an_endless_head_is_an_error() {
+    let address = raw_origin(|mut stream, number| async move {
+        if !read_head(&mut stream).await {
+            return;
+        }
+        let mut head = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n".to_vec();
+        let lines = if number == 0 { 900 } else { 900_000 };
+        for line in 0..lines {
+            head.extend_from_slice(format!("x-{line}: y\r\n").as_bytes());
+        }
+        head.extend_from_slice(b"\r\n");
+        let _ = stream.write_all(&head).await;
+    })
+    .await;
+    let url = format!("http://{address}/");
+    let response = Sender::new(SenderOptions::default())
+        .unwrap()
+        .send(get(&url), None)
+        .await
+        .unwrap();
+    assert_eq!(response.headers().len(), 901);
+    assert_eq!(
+        failure(&sender(), &url, RequestOptions::default()).await,
+        Fault::HttpResponseHeaderSectionSize
+    );
+}
