@@ -111,6 +111,7 @@ pub struct Service {
     tickets: u64,
     completions: u64,
     admitted: VecDeque<(RpcKey, u32)>,
+    finished: VecDeque<RpcKey>,
     deadlines: BinaryHeap<Reverse<(Instant, usize, u32)>>,
 }
 
@@ -270,9 +271,13 @@ impl Service {
         }
     }
 
-    /// Starts the call and its deadline. The request was [checked](Self::check). A call that cannot be sent is finished at once.
+    /// Starts the call and its deadline. The request was [checked](Self::check), with nothing in between: an rpc that is not idle
+    /// stays as it is. A call that cannot be sent is finished at once.
     pub fn start(&mut self, rpc: RpcKey, request: Request, now: Instant) {
         let entry = &mut self.rpcs[rpc.0];
+        if !matches!(entry.life, Life::Idle) {
+            return;
+        }
         let client = &mut self.clients[entry.client];
         let call = Call::new(request, Rc::clone(&client.policy), entry.deadline, now);
         self.tickets += 1;
@@ -423,6 +428,29 @@ impl Service {
         }
     }
 
+    /// Whether nothing is left of a client's calls, so that what it holds cannot grow for ever.
+    #[cfg(test)]
+    pub(crate) fn is_at_rest(&self, client: ClientKey) -> bool {
+        let entry = &self.clients[client.0];
+        entry.queue.is_empty()
+            && entry.queue.out() == 0
+            && entry.held_back.is_empty()
+            && entry.unreported.is_empty()
+            && (entry.running, entry.rpcs) == (0, 0)
+    }
+
+    /// Calls of this client that hold a place among those in flight.
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self, client: ClientKey) -> u32 {
+        self.clients[client.0].queue.out()
+    }
+
+    /// Clients and rpcs that exist, and deadlines that are remembered.
+    #[cfg(test)]
+    pub(crate) fn population(&self) -> (usize, usize, usize) {
+        (self.clients.len(), self.rpcs.len(), self.deadlines.len())
+    }
+
     /// Brings rpc and queue in line with what the call wants now, after its exchange, if there was one, is over.
     fn settle(&mut self, rpc: RpcKey) {
         self.leave_queue(rpc);
@@ -434,6 +462,7 @@ impl Service {
                 self.completions += 1;
                 client.running -= 1;
                 client.unreported.insert(self.completions, id);
+                self.finished.push_back(rpc);
                 Life::Finishing {
                     call,
                     completion: self.completions,
@@ -505,6 +534,17 @@ impl Service {
         self.completions
     }
 
+    /// What has finished since it was last asked, of all clients, in order: for a driver, which asks after every action and tells
+    /// those who wait.
+    pub fn poll_finished(&mut self) -> Option<RpcKey> {
+        self.finished.pop_front()
+    }
+
+    /// The rpc at this place, if there is one.
+    pub fn key(&self, index: usize) -> Option<RpcKey> {
+        self.rpcs.contains(index).then_some(RpcKey(index))
+    }
+
     /// Calls of this client that are running.
     pub fn running(&self, client: ClientKey) -> usize {
         self.clients[client.0].running
@@ -569,8 +609,8 @@ impl Service {
     }
 
     /// Judges a wait for any of these, in the collection's order. Fails with `Misuse` when one is idle. In development mode the last
-    /// running one is executed when none has finished (semantics.md 6.9).
-    pub fn judge(&mut self, rpcs: &[RpcKey]) -> Result<Judged, FetchError> {
+    /// running one is executed when none has finished and the wait `blocks` (semantics.md 6.9).
+    pub fn judge(&mut self, rpcs: &[RpcKey], blocks: bool) -> Result<Judged, FetchError> {
         if rpcs.is_empty() {
             return Ok(Judged::Nothing);
         }
@@ -583,7 +623,7 @@ impl Service {
         if let Some(first) = finished {
             return Ok(Judged::Finished(first));
         }
-        if let Some(&last) = rpcs.last() {
+        if let (true, Some(&last)) = (blocks, rpcs.last()) {
             self.execute(last);
         }
         Ok(Judged::Wait)

@@ -1,0 +1,261 @@
+//! A client: a policy, the hooks, and the rpcs made under them.
+use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
+use core::{cell::RefCell, future::Future, time::Duration};
+
+use urlfetch_core::{ClientKey, CurrentRequest, ErrorKind, Policy, Response};
+
+use crate::{
+    Error, Hooks, IntoRequest, Reactor, Rpc, RpcBuilder, Sleep,
+    driver::Driver,
+    reactor, shared,
+    transport::{Pollable, Transport, Until},
+};
+
+/// A policy and the rpcs made under it. Cloning gives another handle of the same client.
+///
+/// Libraries make a client of their own, a request handler makes one per request, programs use the [shared](Self::shared) one.
+/// Dropping the last handle ends nothing: rpcs keep what they need.
+///
+/// Every `set_*` applies to the calls made afterwards. It fails with `InvalidArgument` on a value that has no meaning and with
+/// `Misuse` after [`seal`](Self::seal); then the old value stays.
+#[derive(Clone)]
+pub struct Client(pub(crate) Rc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) driver: Rc<RefCell<Driver>>,
+    pub(crate) key: ClientKey,
+    pub(crate) hooks: RefCell<Hooks>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.driver.borrow_mut().service.close_client(self.key);
+    }
+}
+
+/// What a [`Client::turn`] has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// Ids of this client's rpcs that finished and that no `turn` has named before, in order of completion.
+    pub finished: Vec<u32>,
+    /// Places of the pollables that are ready.
+    pub ready: Vec<u32>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Client {
+    /// A client with the documented defaults, over the transport of this instance: wasi:http, unless another was
+    /// [installed](crate::install).
+    pub fn new() -> Self {
+        Self::over(shared::driver())
+    }
+
+    /// The client that everyone in this instance shares.
+    pub fn shared() -> Self {
+        shared::client()
+    }
+
+    /// A client over a transport of its own, such as a [`Scripted`](crate::Scripted) one. It shares nothing with other clients, and
+    /// its rpcs cannot be waited for together with theirs.
+    pub fn with_transport(transport: impl Transport + 'static) -> Self {
+        Self::over(Rc::new(RefCell::new(Driver::new(Box::new(transport)))))
+    }
+
+    pub(crate) fn over(driver: Rc<RefCell<Driver>>) -> Self {
+        let key = driver.borrow_mut().service.open_client();
+        Self(Rc::new(Inner {
+            driver,
+            key,
+            hooks: RefCell::default(),
+        }))
+    }
+
+    /// An idle rpc with the client's default deadline and no callback; nothing is sent.
+    pub fn create_rpc(&self) -> Rpc {
+        let created = self
+            .0
+            .driver
+            .borrow_mut()
+            .service
+            .create_rpc(self.0.key, None);
+        // Only a deadline that was given can be wrong.
+        Rpc::new(self.clone(), created.unwrap_or_else(|_| unreachable!()))
+    }
+
+    /// An idle rpc in the making: with a deadline, with a callback.
+    pub fn rpc(&self) -> RpcBuilder {
+        RpcBuilder::new(self.clone())
+    }
+
+    /// Fetches and waits: an rpc, `make_fetch_call` and `into_result` in one (semantics.md 2.12).
+    ///
+    /// # Errors
+    /// As `make_fetch_call` and `get_result`.
+    pub fn fetch(&self, request: impl IntoRequest) -> Result<Response, Error> {
+        self.create_rpc().start(request)?.into_result()
+    }
+
+    fn policy<T>(&self, read: impl FnOnce(&Policy) -> T) -> T {
+        read(self.0.driver.borrow().service.policy(self.0.key))
+    }
+
+    fn set(
+        &self,
+        change: impl FnOnce(&mut Policy) -> Result<(), ErrorKind>,
+    ) -> Result<(), ErrorKind> {
+        self.0
+            .driver
+            .borrow_mut()
+            .act(|service, _| service.set_policy(self.0.key, change))
+    }
+
+    /// The deadline, in seconds, of rpcs that are created without one; none at first, which stands for 5.
+    pub fn default_deadline(&self) -> Option<f64> {
+        self.policy(Policy::default_deadline)
+    }
+
+    /// Sets or clears the [default deadline](Self::default_deadline).
+    pub fn set_default_deadline(&self, seconds: Option<f64>) -> Result<(), ErrorKind> {
+        self.set(|policy| policy.set_default_deadline(seconds))
+    }
+
+    /// The longest deadline, in seconds, an rpc may have; longer ones are clamped when the call is made. 60 at first.
+    pub fn set_maximum_deadline(&self, seconds: f64) -> Result<(), ErrorKind> {
+        self.set(|policy| policy.set_maximum_deadline(seconds))
+    }
+
+    /// How many calls may be out at once, in total and to one origin: 1 to 10,000, 100 at first. The rest queue inside their
+    /// deadline, the oldest first.
+    pub fn set_max_in_flight(&self, total: u32, per_origin: u32) -> Result<(), ErrorKind> {
+        self.set(|policy| policy.set_max_in_flight(total, per_origin))
+    }
+
+    /// How many redirects are followed: 5 at first, at most 100.
+    pub fn set_max_redirects(&self, hops: u32) -> Result<(), ErrorKind> {
+        self.set(|policy| policy.set_max_redirects(hops))
+    }
+
+    /// Follow 308 like 307. Off at first, as on App Engine.
+    pub fn set_follow_308(&self, follow: bool) -> Result<(), ErrorKind> {
+        self.set(|policy| {
+            policy.follow_308 = follow;
+            Ok(())
+        })
+    }
+
+    /// The most bytes of decoded content that are kept: 32 MiB at first, 1 to 2^30.
+    pub fn set_max_response(&self, bytes: u32) -> Result<(), ErrorKind> {
+        self.set(|policy| policy.set_max_response(bytes))
+    }
+
+    /// The product text of `user-agent`; none stands for `urlfetch/VERSION`, empty adds nothing.
+    pub fn set_user_agent(&self, text: Option<String>) -> Result<(), ErrorKind> {
+        self.set(|policy| policy.set_user_agent(text))
+    }
+
+    /// The only origins that may be fetched, on each hop; empty, as at first, for any. `https://*.example.com` is every name below.
+    pub fn set_allowed_origins(&self, origins: &[String]) -> Result<(), ErrorKind> {
+        self.set(|policy| policy.set_allowed_origins(origins))
+    }
+
+    /// Permit private and loopback addresses. Off at first.
+    pub fn set_allow_private(&self, allow: bool) -> Result<(), ErrorKind> {
+        self.set(|policy| {
+            policy.allow_private = allow;
+            Ok(())
+        })
+    }
+
+    /// Fetch with validation although a request waives it, instead of failing with `Unsupported`. Off at first.
+    pub fn set_validate_anyway(&self, validate: bool) -> Result<(), ErrorKind> {
+        self.set(|policy| {
+            policy.validate_anyway = validate;
+            Ok(())
+        })
+    }
+
+    /// App Engine's development server: a call is sent only when something waits for it, one at a time (semantics.md section 14).
+    /// Off at first.
+    pub fn set_development_mode(&self, on: bool) -> Result<(), ErrorKind> {
+        self.set(|policy| {
+            policy.development = on;
+            Ok(())
+        })
+    }
+
+    /// The request being served, by its `host` header and path: a GET of the same fails at once (semantics.md 2.3). None skips the
+    /// rule. Allowed on a sealed client.
+    pub fn set_current_request(&self, serving: Option<CurrentRequest>) {
+        self.0
+            .driver
+            .borrow_mut()
+            .service
+            .set_current_request(self.0.key, serving);
+    }
+
+    /// From now on every `set_*` on this client fails with `Misuse`, `set_current_request` excepted. There is no way back.
+    pub fn seal(&self) {
+        self.0.driver.borrow_mut().service.seal(self.0.key);
+    }
+
+    /// The client's pre- and post-call hooks, to be changed by `change` (semantics.md section 7).
+    pub fn hooks<T>(&self, change: impl FnOnce(&mut Hooks) -> T) -> T {
+        change(&mut self.0.hooks.borrow_mut())
+    }
+
+    /// One turn of a caller's event loop, called where it would call `wasi:io/poll.poll`: blocks until one of `others` is ready or an
+    /// rpc of this client finishes, and moves every rpc meanwhile. Returns at once when neither could ever happen. Nothing of
+    /// `others` is retained.
+    pub fn turn(&self, others: &[&Pollable]) -> Turned {
+        let key = self.0.key;
+        let mut driver = self.0.driver.borrow_mut();
+        loop {
+            driver.act(|service, _| service.execute_next(key));
+            let is_over = driver.service.has_finished(key)
+                || (others.is_empty() && driver.service.running(key) == 0);
+            let ready = driver.turn(if is_over { Until::Now } else { Until::Forever }, others);
+            if is_over || !ready.is_empty() || driver.service.has_finished(key) {
+                return Turned {
+                    finished: driver.service.take_finished(key),
+                    ready,
+                };
+            }
+        }
+    }
+
+    /// Moves everything that can move, without blocking.
+    pub fn progress(&self) {
+        self.0.driver.borrow_mut().turn(Until::Now, &[]);
+    }
+
+    /// Blocks until no rpc of this client is running: for a handler about to return, since the end of the instance ends what is in
+    /// flight (semantics.md 3.6). Callbacks stay due.
+    pub fn drain(&self) {
+        let mut driver = self.0.driver.borrow_mut();
+        while driver.service.running(self.0.key) > 0 {
+            driver.act(|service, _| service.execute_next(self.0.key));
+            driver.turn(Until::Forever, &[]);
+        }
+    }
+
+    /// Runs `future` to its end and moves every rpc of this client's service meanwhile. See [`block_on`](crate::block_on).
+    pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output, Error> {
+        reactor::run(&self.0.driver, future)
+    }
+
+    /// Waits for a length of time inside [`block_on`](Self::block_on).
+    pub fn sleep(&self, length: Duration) -> Sleep {
+        Sleep::new(Rc::clone(&self.0.driver), length)
+    }
+
+    /// Has another reactor drive the awaited rpcs of this client's service, instead of [`block_on`](Self::block_on). Synchronous
+    /// waits go on working.
+    pub fn use_reactor(&self, reactor: impl Reactor + 'static) {
+        self.0.driver.borrow_mut().reactor = Some(Box::new(reactor));
+    }
+}

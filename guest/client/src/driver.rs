@@ -1,0 +1,285 @@
+//! The one place that waits: it moves what a transport sees into core, and core's decisions to the transport. No policy lives here.
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use core::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use urlfetch_core::{Event, Instant, RpcKey, Service};
+
+use crate::{
+    reactor::Reactor,
+    transport::{Pollable, Transport, Until, Woken},
+};
+
+/// What another reactor waits for on behalf of one rpc. Dropping it drops the pollables.
+type Watch = Pin<Box<dyn Future<Output = ()>>>;
+
+/// A service over its transport, with those who wait for it.
+pub(crate) struct Driver {
+    pub(crate) service: Service,
+    transport: Box<dyn Transport>,
+    pub(crate) reactor: Option<Box<dyn Reactor>>,
+    /// By [`RpcKey::index`].
+    wakers: BTreeMap<usize, Waker>,
+    watches: BTreeMap<usize, Vec<Watch>>,
+    timers: BTreeMap<(Instant, u64), Waker>,
+    last_timer: u64,
+    woken: Woken,
+    pub(crate) log: FinishLog,
+}
+
+/// Which rpcs have finished, in order, kept while somebody reads it.
+#[derive(Default)]
+pub(crate) struct FinishLog {
+    readers: usize,
+    finished: Vec<RpcKey>,
+}
+
+impl FinishLog {
+    /// One reader more; where it begins.
+    pub(crate) fn open(&mut self) -> usize {
+        self.readers += 1;
+        self.finished.len()
+    }
+
+    /// What was written since a reader's place.
+    pub(crate) fn since(&self, place: usize) -> &[RpcKey] {
+        self.finished.get(place..).unwrap_or_default()
+    }
+
+    /// One reader less.
+    pub(crate) fn close(&mut self) {
+        self.readers -= 1;
+        if self.readers == 0 {
+            self.finished.clear();
+        }
+    }
+
+    fn write(&mut self, rpc: RpcKey) {
+        if self.readers > 0 {
+            self.finished.push(rpc);
+        }
+    }
+}
+
+impl Driver {
+    pub(crate) fn new(transport: Box<dyn Transport>) -> Self {
+        Self {
+            service: Service::new(),
+            transport,
+            reactor: None,
+            wakers: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            last_timer: 0,
+            woken: Woken::default(),
+            log: FinishLog::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.transport.now()
+    }
+
+    /// Does something to the service, then lets out what may go out by it.
+    pub(crate) fn act<T>(&mut self, action: impl FnOnce(&mut Service, Instant) -> T) -> T {
+        let now = self.transport.now();
+        let result = action(&mut self.service, now);
+        self.send(now);
+        result
+    }
+
+    /// Drops an rpc and with it what it has out.
+    pub(crate) fn drop_rpc(&mut self, rpc: RpcKey) {
+        self.wakers.remove(&rpc.index());
+        self.watches.remove(&rpc.index());
+        self.act(|service, _| service.drop_rpc(rpc))
+            .then(|| self.transport.end(rpc.index()));
+    }
+
+    /// Cancels an rpc. True when it was running.
+    pub(crate) fn cancel(&mut self, rpc: RpcKey) -> bool {
+        let now = self.transport.now();
+        let (was_running, was_out) = self.service.cancel(rpc, now);
+        if was_out {
+            self.end(rpc);
+        }
+        self.send(now);
+        was_running
+    }
+
+    /// One turn: blocks until something happens or `until` comes, and does all that follows from it. Returns the places of the
+    /// `others` that are ready.
+    pub(crate) fn turn(&mut self, until: Until, others: &[&Pollable]) -> Vec<u32> {
+        let until = self.earliest(until);
+        let mut woken = mem::take(&mut self.woken);
+        self.transport.wait(until, others, &mut woken);
+        let now = self.transport.now();
+        self.take_in(&mut woken, now);
+        self.expire(&mut woken, now);
+        self.send(now);
+        self.wake_timers(now);
+        let ready = mem::take(&mut woken.others);
+        self.woken = woken;
+        ready
+    }
+
+    /// The first of `until`, the next deadline and the next timer.
+    fn earliest(&mut self, until: Until) -> Until {
+        let Until::Forever = until else { return until };
+        let timer = self.timers.first_key_value().map(|((at, _), _)| *at);
+        let first = [self.service.next_deadline(), timer]
+            .into_iter()
+            .flatten()
+            .min();
+        first.map_or(Until::Forever, Until::At)
+    }
+
+    /// Whether a turn could ever make a difference.
+    pub(crate) fn has_prospects(&mut self) -> bool {
+        self.service.next_deadline().is_some() || !self.timers.is_empty()
+    }
+
+    /// Feeds what has happened to the exchanges that woke us. True when anything had.
+    fn take_in(&mut self, woken: &mut Woken, now: Instant) -> bool {
+        let mut any = false;
+        for exchange in woken.exchanges.drain(..) {
+            if let Some(rpc) = self.service.key(exchange) {
+                any |= self.advance(rpc, now);
+            }
+        }
+        any
+    }
+
+    /// Feeds what has happened to one exchange. True when anything had.
+    fn advance(&mut self, rpc: RpcKey, now: Instant) -> bool {
+        if self.watches.remove(&rpc.index()).is_some() {
+            self.wake(rpc);
+        }
+        let mut any = false;
+        while let Some(at_most) = self.service.appetite(rpc) {
+            let Some(event) = self.transport.next_event(rpc.index(), at_most) else {
+                break;
+            };
+            any = true;
+            self.feed(rpc, event, now);
+        }
+        any
+    }
+
+    fn feed(&mut self, rpc: RpcKey, event: Event, now: Instant) {
+        if !self.service.handle(rpc, event, now) {
+            self.end(rpc);
+        }
+    }
+
+    /// Ends the calls whose deadline has passed, after hearing what the transport still has for them: nobody may have asked since
+    /// it came (semantics.md 21.6).
+    fn expire(&mut self, woken: &mut Woken, now: Instant) {
+        let mut expired = Vec::new();
+        while let Some(rpc) = self.service.poll_expired(now) {
+            expired.push(rpc);
+        }
+        if expired.is_empty() {
+            return;
+        }
+        while expired
+            .iter()
+            .fold(false, |any, &rpc| self.advance(rpc, now) || any)
+        {
+            self.transport.wait(Until::Now, &[], woken);
+            self.take_in(woken, now);
+        }
+        for rpc in expired {
+            if self.service.handle_timeout(rpc, now) {
+                self.end(rpc);
+            }
+        }
+    }
+
+    /// Hands over what may go out, which is the last of every action, and tells those who wait for what has finished by it.
+    fn send(&mut self, now: Instant) {
+        while let Some((rpc, request)) = self.service.poll_send(now) {
+            if let Some(event) = self.transport.send(rpc.index(), request, now) {
+                self.feed(rpc, event, now);
+            }
+            if self.reactor.is_some() {
+                // Whoever awaits it watches for its deadline only, and now there is more to watch for.
+                self.wake(rpc);
+            }
+        }
+        while let Some(rpc) = self.service.poll_finished() {
+            self.log.write(rpc);
+            self.wake(rpc);
+        }
+    }
+
+    fn end(&mut self, rpc: RpcKey) {
+        self.watches.remove(&rpc.index());
+        self.transport.end(rpc.index());
+    }
+
+    fn wake(&mut self, rpc: RpcKey) {
+        if let Some(waker) = self.wakers.remove(&rpc.index()) {
+            waker.wake();
+        }
+    }
+
+    /// Has `cx` woken when the rpc finishes. Under another reactor, has it watch for what the rpc waits for; true when that is there
+    /// already and was taken in.
+    pub(crate) fn register(&mut self, rpc: RpcKey, cx: &mut Context<'_>) -> bool {
+        self.wakers.insert(rpc.index(), cx.waker().clone());
+        let Some(reactor) = &self.reactor else {
+            return false;
+        };
+        let mut watches = self.watches.remove(&rpc.index()).unwrap_or_default();
+        if let (true, Some(call)) = (watches.is_empty(), self.service.call(rpc)) {
+            let exchange = self.service.appetite(rpc).map(|_| rpc.index());
+            let pollables = self.transport.subscribe(exchange, call.deadline());
+            watches.extend(
+                pollables
+                    .into_iter()
+                    .map(|pollable| reactor.ready(pollable)),
+            );
+        }
+        let is_ready = watches
+            .iter_mut()
+            .any(|watch| watch.as_mut().poll(cx) == Poll::Ready(()));
+        if is_ready {
+            drop(watches);
+            let now = self.transport.now();
+            self.advance(rpc, now);
+            let mut woken = mem::take(&mut self.woken);
+            self.expire(&mut woken, now);
+            self.woken = woken;
+            self.send(now);
+        } else {
+            self.watches.insert(rpc.index(), watches);
+        }
+        is_ready
+    }
+
+    /// A timer of [`block_on`](crate::block_on); its name is for [`drop_timer`](Self::drop_timer).
+    pub(crate) fn add_timer(&mut self, at: Instant, waker: Waker) -> (Instant, u64) {
+        self.last_timer += 1;
+        let name = (at, self.last_timer);
+        self.timers.insert(name, waker);
+        name
+    }
+
+    pub(crate) fn drop_timer(&mut self, name: (Instant, u64)) {
+        self.timers.remove(&name);
+    }
+
+    fn wake_timers(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.first_entry() {
+            if timer.key().0 > now {
+                break;
+            }
+            timer.remove().wake();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Awaiting rpcs: `block_on` and `sleep` of our own, and the trait by which another reactor drives them instead.
+use alloc::{boxed::Box, rc::Rc, sync::Arc, task::Wake};
+use core::{
+    cell::RefCell,
+    future::Future,
+    pin::{Pin, pin},
+    sync::atomic::{AtomicBool, Ordering},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use urlfetch_core::{ErrorKind, FetchError, Instant};
+
+use crate::{
+    Client, Error,
+    driver::Driver,
+    transport::{Pollable, Until},
+};
+
+/// What waits for pollables on behalf of an asynchronous program, when that is not [`block_on`]: the reactor of wstd, say.
+///
+/// Hand it to [`Client::use_reactor`]. Rpcs that are awaited then move whenever their pollables are ready, and a synchronous wait
+/// in between does no harm.
+pub trait Reactor {
+    /// A future that is ready when `pollable` is. It owns the pollable and drops it when it is itself dropped, at any time.
+    fn ready(&self, pollable: Pollable) -> Pin<Box<dyn Future<Output = ()>>>;
+}
+
+/// Notes that it was woken; nobody else has to be told, because there is one thread.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs `future` to its end on the shared client's service, and moves every rpc of it meanwhile.
+///
+/// # Errors
+/// `Deadlock` when the future waits and nothing could ever wake it: no rpc is running and nobody [sleeps](sleep).
+pub fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
+    Client::shared().block_on(future)
+}
+
+/// Waits for a length of time inside [`block_on`], while other futures and rpcs move.
+pub fn sleep(length: Duration) -> Sleep {
+    Client::shared().sleep(length)
+}
+
+pub(crate) fn run<F: Future>(driver: &RefCell<Driver>, future: F) -> Result<F::Output, Error> {
+    let mut future = pin!(future);
+    let flag = Arc::new(Flag(AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&flag));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        let mut until = Until::Forever;
+        if flag.0.swap(false, Ordering::Relaxed) {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                return Ok(output);
+            }
+            if flag.0.load(Ordering::Relaxed) {
+                // It wants to be polled again at once: let the rpcs move in between.
+                until = Until::Now;
+            }
+        }
+        let mut driver = driver.borrow_mut();
+        if until == Until::Forever && !driver.has_prospects() {
+            let detail = "block_on: the future waits, no rpc is running and nobody sleeps";
+            return Err(FetchError::local(ErrorKind::Deadlock, detail).into());
+        }
+        driver.turn(until, &[]);
+    }
+}
+
+/// Created by [`sleep`] and [`Client::sleep`]. Dropping it ends the wait.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep {
+    driver: Rc<RefCell<Driver>>,
+    until: Instant,
+    timer: Option<(Instant, u64)>,
+}
+
+impl Sleep {
+    pub(crate) fn new(driver: Rc<RefCell<Driver>>, length: Duration) -> Self {
+        let until = driver.borrow().now().after(length);
+        Self {
+            driver,
+            until,
+            timer: None,
+        }
+    }
+
+    fn forget_timer(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            self.driver.borrow_mut().drop_timer(timer);
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.forget_timer();
+        if self.driver.borrow().now() >= self.until {
+            return Poll::Ready(());
+        }
+        let timer = self
+            .driver
+            .borrow_mut()
+            .add_timer(self.until, cx.waker().clone());
+        self.timer = Some(timer);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.forget_timer();
+    }
+}

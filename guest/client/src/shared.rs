@@ -1,0 +1,72 @@
+//! What everyone in an instance shares: one driver over its transport, and one client.
+use alloc::rc::Rc;
+use core::cell::RefCell;
+
+use crate::{Client, driver::Driver, transport::Transport};
+
+#[derive(Default)]
+struct Shared {
+    driver: Option<Rc<RefCell<Driver>>>,
+    client: Option<Client>,
+}
+
+#[cfg(feature = "std")]
+fn with<T>(act: impl FnOnce(&mut Shared) -> T) -> T {
+    std::thread_local! {
+        static SHARED: RefCell<Shared> = RefCell::default();
+    }
+    SHARED.with_borrow_mut(act)
+}
+
+#[cfg(not(feature = "std"))]
+#[allow(unsafe_code, reason = "a static that is not Sync; see below")]
+fn with<T>(act: impl FnOnce(&mut Shared) -> T) -> T {
+    struct OneThread(RefCell<Shared>);
+    // SAFETY: a component has one thread, and elsewhere the feature `std` is required.
+    unsafe impl Sync for OneThread {}
+    static SHARED: OneThread = OneThread(RefCell::new(Shared {
+        driver: None,
+        client: None,
+    }));
+    act(&mut SHARED.0.borrow_mut())
+}
+
+#[cfg(not(any(feature = "std", target_family = "wasm")))]
+compile_error!("outside WebAssembly the crate urlfetch needs its feature `std`");
+
+fn new_driver(transport: impl Transport + 'static) -> Rc<RefCell<Driver>> {
+    Rc::new(RefCell::new(Driver::new(alloc::boxed::Box::new(transport))))
+}
+
+/// The driver over wasi:http, or over what was installed.
+pub(crate) fn driver() -> Rc<RefCell<Driver>> {
+    with(|shared| {
+        #[cfg(target_family = "wasm")]
+        let transport = crate::p2::Wasi::new;
+        #[cfg(not(target_family = "wasm"))]
+        let transport = || crate::Scripted::new().without_network();
+        Rc::clone(shared.driver.get_or_insert_with(|| new_driver(transport())))
+    })
+}
+
+/// The client that everyone shares.
+pub(crate) fn client() -> Client {
+    if let Some(client) = with(|shared| shared.client.clone()) {
+        return client;
+    }
+    let client = Client::over(driver());
+    with(|shared| shared.client.insert(client).clone())
+}
+
+/// Has this instance, or outside WebAssembly this thread, fetch over another transport from now on: a [`Scripted`](crate::Scripted)
+/// one, so that a program's own tests need no network. Clients and rpcs that exist keep theirs.
+pub fn install(transport: impl Transport + 'static) {
+    let before = with(|shared| {
+        (
+            shared.driver.replace(new_driver(transport)),
+            shared.client.take(),
+        )
+    });
+    // Dropped outside: a client's own drop may come back here.
+    drop(before);
+}

@@ -1,0 +1,244 @@
+//! Waiting for one of several rpcs, or for all of them, and giving up on it. Semantics.md section 6.
+use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
+use core::cell::{Cell, RefCell};
+
+use urlfetch_core::{ErrorKind, FetchError, Judged, RpcKey, State};
+
+use crate::{
+    Error, Rpc,
+    driver::Driver,
+    transport::{Pollable, Until},
+};
+
+/// Ends a [`wait_any`] it is a member of: App Engine's `WaitCanceller`. It cancels no rpc.
+///
+/// Cloning gives another handle of the same. There is one thread, so nobody can cancel while a wait blocks: cancel before, or in a
+/// callback.
+#[derive(Clone, Debug, Default)]
+pub struct Canceller(Rc<Cell<bool>>);
+
+impl Canceller {
+    /// One that is not cancelled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends every wait it is or will be a member of, for good.
+    pub fn cancel(&self) {
+        self.0.set(true);
+    }
+
+    /// Whether it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.get()
+    }
+}
+
+/// A member of a [`wait_any`].
+#[derive(Clone, Copy, Debug)]
+pub enum Waitable<'a> {
+    /// Ready when it has finished.
+    Rpc(&'a Rpc),
+    /// Ready when it was cancelled.
+    Canceller(&'a Canceller),
+}
+
+impl<'a> Waitable<'a> {
+    /// The rpc, if it is one.
+    pub fn rpc(self) -> Option<&'a Rpc> {
+        match self {
+            Self::Rpc(rpc) => Some(rpc),
+            Self::Canceller(_) => None,
+        }
+    }
+}
+
+impl<'a> From<&'a Rpc> for Waitable<'a> {
+    fn from(rpc: &'a Rpc) -> Self {
+        Self::Rpc(rpc)
+    }
+}
+
+impl<'a> From<&'a Canceller> for Waitable<'a> {
+    fn from(canceller: &'a Canceller) -> Self {
+        Self::Canceller(canceller)
+    }
+}
+
+/// How a [`wait_any_due`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// The first finished rpc, by its place.
+    Finished(usize),
+    /// None has finished, and the pollable is ready.
+    Interrupted,
+    /// There was nothing to wait for.
+    Nothing,
+}
+
+/// Blocks until a member is ready, then returns the rpc that comes first among those that have finished, after its callback, if
+/// that was due; or a cancelled canceller when no rpc has finished. None when there is no member.
+///
+/// Repeating it returns at once, and the same until an earlier rpc finishes. A failed rpc is returned like any other.
+///
+/// # Errors
+/// `Misuse` when an rpc is idle or the rpcs are of different transports; `Deadlock` when there are only cancellers and none of them
+/// is cancelled; what the callback returned (the next wait then returns that rpc).
+pub fn wait_any<'a, W: Into<Waitable<'a>>>(
+    members: impl IntoIterator<Item = W>,
+) -> Result<Option<Waitable<'a>>, Error> {
+    let members: Vec<Waitable<'a>> = members.into_iter().map(Into::into).collect();
+    let rpcs: Vec<&Rpc> = members.iter().filter_map(|member| member.rpc()).collect();
+    let cancelled = members.iter().find(
+        |member| matches!(member, Waitable::Canceller(canceller) if canceller.is_cancelled()),
+    );
+    if members.is_empty() {
+        return Ok(None);
+    }
+    let Some(first) = rpcs.first() else {
+        let deadlock = || {
+            FetchError::local(
+                ErrorKind::Deadlock,
+                "wait_any: only cancellers, and nobody is left to cancel them",
+            )
+        };
+        return cancelled
+            .copied()
+            .map(Some)
+            .ok_or_else(|| deadlock().into());
+    };
+    let keys = keys(first.driver(), &rpcs)?;
+    let waits = cancelled.is_none();
+    let judged = wait(&mut first.driver().borrow_mut(), &keys, None, waits)?;
+    match judged {
+        Waited::Finished(place) => {
+            rpcs[place].call_back()?;
+            Ok(Some(Waitable::Rpc(rpcs[place])))
+        }
+        Waited::Interrupted | Waited::Nothing => Ok(cancelled.copied()),
+    }
+}
+
+/// [`wait_any`] for bindings: leaves the callback due, and is ended by a pollable instead of a canceller. `None` for no pollable.
+///
+/// # Errors
+/// `Misuse` when an rpc is idle or the rpcs are of different transports.
+pub fn wait_any_due(rpcs: &[&Rpc], until: Option<&Pollable>) -> Result<Waited, FetchError> {
+    let shared;
+    let driver = match rpcs.first() {
+        Some(first) => first.driver(),
+        None if until.is_none() => return Ok(Waited::Nothing),
+        None => {
+            shared = crate::shared::driver();
+            &shared
+        }
+    };
+    let keys = keys(driver, rpcs)?;
+    wait(&mut driver.borrow_mut(), &keys, until, true)
+}
+
+fn keys(driver: &Rc<RefCell<Driver>>, rpcs: &[&Rpc]) -> Result<Vec<RpcKey>, FetchError> {
+    if rpcs.iter().any(|rpc| !Rc::ptr_eq(rpc.driver(), driver)) {
+        return Err(FetchError::local(
+            ErrorKind::Misuse,
+            "rpcs of different transports cannot be waited for together",
+        ));
+    }
+    Ok(rpcs.iter().map(|rpc| rpc.key).collect())
+}
+
+/// Waits by core's judgement. Without `blocks` it looks once.
+fn wait(
+    driver: &mut Driver,
+    keys: &[RpcKey],
+    until: Option<&Pollable>,
+    blocks: bool,
+) -> Result<Waited, FetchError> {
+    let others: Vec<&Pollable> = until.into_iter().collect();
+    let mut is_interrupted = false;
+    if !blocks {
+        driver.turn(Until::Now, &[]);
+        is_interrupted = true;
+    }
+    loop {
+        let seen = driver.service.completions();
+        match driver.act(|service, _| service.judge(keys, blocks))? {
+            Judged::Finished(place) => return Ok(Waited::Finished(place)),
+            Judged::Nothing if others.is_empty() => return Ok(Waited::Nothing),
+            Judged::Nothing | Judged::Wait if is_interrupted => return Ok(Waited::Interrupted),
+            Judged::Nothing | Judged::Wait => {}
+        }
+        // Judging takes time with the number of rpcs: do it again only when something finished.
+        while driver.service.completions() == seen && !is_interrupted {
+            is_interrupted = !driver.turn(Until::Forever, &others).is_empty();
+        }
+    }
+}
+
+/// Blocks until all have finished, running each callback as its rpc finishes. Failed fetches are not reported here.
+///
+/// # Errors
+/// `Misuse` when an rpc is idle or the rpcs are of different transports; what a callback returned: calling again then finishes the
+/// rest.
+pub fn wait_all<'a>(rpcs: impl IntoIterator<Item = &'a Rpc>) -> Result<(), Error> {
+    // A set: duplicates are harmless.
+    let mut left: BTreeMap<RpcKey, &Rpc> = rpcs.into_iter().map(|rpc| (rpc.key, rpc)).collect();
+    let all: Vec<&Rpc> = left.values().copied().collect();
+    let Some(first) = all.first() else {
+        return Ok(());
+    };
+    let driver = first.driver();
+    for key in keys(driver, &all)? {
+        driver.borrow().service.check_started(key)?;
+    }
+    let mut log = Log::open(driver);
+    let mut finished: Vec<RpcKey> = left
+        .keys()
+        .copied()
+        .filter(|&key| driver.borrow().service.state(key) == State::Finishing)
+        .collect();
+    loop {
+        for key in finished {
+            if let Some(rpc) = left.remove(&key) {
+                rpc.call_back()?;
+            }
+        }
+        let Some((&last, _)) = left.last_key_value() else {
+            return Ok(());
+        };
+        driver.borrow_mut().act(|service, _| service.execute(last));
+        finished = log.next();
+    }
+}
+
+/// Reads, from now on, which rpcs have finished: so that waiting for many takes time with their number only.
+struct Log<'a> {
+    driver: &'a RefCell<Driver>,
+    read: usize,
+}
+
+impl<'a> Log<'a> {
+    fn open(driver: &'a RefCell<Driver>) -> Self {
+        let read = driver.borrow_mut().log.open();
+        Self { driver, read }
+    }
+
+    /// Blocks until there is something to read, which a callback's own waits may have written.
+    fn next(&mut self) -> Vec<RpcKey> {
+        let mut driver = self.driver.borrow_mut();
+        loop {
+            let news = driver.log.since(self.read);
+            if !news.is_empty() {
+                self.read += news.len();
+                return news.to_vec();
+            }
+            driver.turn(Until::Forever, &[]);
+        }
+    }
+}
+
+impl Drop for Log<'_> {
+    fn drop(&mut self) {
+        self.driver.borrow_mut().log.close();
+    }
+}
