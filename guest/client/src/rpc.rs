@@ -133,10 +133,11 @@ impl Rpc {
     /// `Misuse` on an idle rpc.
     pub fn wait_due(&self) -> Result<bool, FetchError> {
         self.block()?;
-        Ok(self.take_due())
+        Ok(self.take_callback_due())
     }
 
-    pub(crate) fn take_due(&self) -> bool {
+    /// Whether the callback is to run now, without waiting: true once in the life of a finished rpc. For bindings.
+    pub fn take_callback_due(&self) -> bool {
         self.driver()
             .borrow_mut()
             .service
@@ -145,7 +146,7 @@ impl Rpc {
 
     /// Runs the callback if it is due.
     pub(crate) fn call_back(&self) -> Result<(), Error> {
-        if !self.take_due() {
+        if !self.take_callback_due() {
             return Ok(());
         }
         let callback = self.callback.borrow_mut().take();

@@ -1,0 +1,8 @@
+//! How the component is linked. Here and not in a global config, so that no other build is touched.
+fn main() {
+    // Without libc the first comparison of slices imports `memcmp` from a module named `env`.
+    println!("cargo::rustc-link-arg-cdylib=-lc");
+    // Else wasi:io comes out as 0.2.6, the version of the linker's embedded adapter, and older hosts cannot link it.
+    println!("cargo::rustc-link-arg-cdylib=--merge-imports-based-on-semver=false");
+    println!("cargo::rerun-if-changed=build.rs");
+}
