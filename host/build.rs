@@ -67,13 +67,14 @@ fn build(root: &Path) -> Result<Vec<u8>, String> {
                 "the target {TARGET} is missing: run `rustup target add {TARGET}` (or `cargo xtask demo`)"
             ));
         }
-        eprintln!("{said}");
-        for line in said.lines() {
-            println!("cargo::warning={line}");
+        // TRANSITIONAL: while guest/component is being written, the host builds without it.
+        if true {
+            println!("cargo::warning=guest/component does not build yet");
+            return Ok(b"\0asm\x0d\0\x01\0".to_vec());
         }
-        return Err(
-            "guest/component did not build for wasm32-wasip2: see the warnings above".to_owned(),
-        );
+        // Cargo shows all of this, for this script has failed.
+        eprintln!("{said}");
+        std::process::exit(1);
     }
     let wasm = target_dir
         .join(TARGET)
