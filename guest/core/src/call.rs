@@ -269,9 +269,8 @@ impl Call {
         if !(100..600).contains(&status) {
             let status = headers::decimal(usize::from(status));
             let detail = join(&[
-                "status ",
+                "HTTP has no status ",
                 core::str::from_utf8(&status).unwrap_or_default(),
-                " is none",
             ]);
             return self.fail(ErrorKind::Download, Phase::Request, detail, now);
         }
@@ -379,7 +378,15 @@ impl Call {
         };
         match receiving.1.end() {
             Ok(()) => self.deliver(now),
-            Err((kind, phase, detail)) => self.fail(kind, phase, detail, now),
+            Err((kind, phase, detail)) => {
+                self.fail(kind, phase, detail, now);
+                // The transport broke off: as when it had said so itself.
+                if let (ErrorKind::ConnectionClosed, Stage::Done(Err(error))) =
+                    (kind, &mut self.stage)
+                {
+                    error.retryable = self.request.method.is_idempotent();
+                }
+            }
         }
     }
 
@@ -401,7 +408,7 @@ impl Call {
                 value.clone_from(&length);
             }
         }
-        self.received = response.content.len() as u64;
+        let kept = response.content.len() as u64;
         if response.was_truncated && !self.request.allow_truncated {
             let detail = "the content exceeds the client's limit (set-max-response)".into();
             self.fail(ErrorKind::ResponseTooLarge, Phase::Body, detail, now);
@@ -411,6 +418,7 @@ impl Call {
         } else {
             self.finish(Ok(response), now);
         }
+        self.received = kept;
     }
 
     fn handle_failure(&mut self, failure: Failure, now: Instant) {

@@ -75,6 +75,10 @@ impl Content {
             decoder
                 .push(&piece, &mut self.bytes, self.cap)
                 .map_err(undecodable)?;
+            if self.bytes.len() <= self.cap && self.received > most_on_the_wire(self.cap) {
+                let detail = "the gzip data is far longer than the content in it";
+                return Err((ErrorKind::MalformedReply, Phase::Decode, detail.into()));
+            }
         } else if self.bytes.is_empty()
             && self
                 .declared
@@ -140,6 +144,11 @@ impl Content {
             )
         })
     }
+}
+
+/// The most bytes that a transport need deliver for so much decoded content: by them a body ends whose gzip holds no content at all.
+fn most_on_the_wire(cap: usize) -> u64 {
+    2 * cap as u64 + PIECE as u64
 }
 
 fn undecodable(error: DecodeError) -> Spoiled {

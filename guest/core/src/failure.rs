@@ -122,7 +122,7 @@ impl FailureCode {
     /// The code behind a host's debug text, for hosts that lose the code of a failed body (hosts.md, section 1): by the words that
     /// wasmtime and Spin use. `InternalError` when the text says nothing.
     pub fn from_debug_text(text: &str) -> Self {
-        const WORDS: [(&str, FailureCode); 11] = [
+        const WORDS: [(&str, FailureCode); 14] = [
             ("read timeout", FailureCode::ConnectionReadTimeout),
             ("ConnectionReadTimeout", FailureCode::ConnectionReadTimeout),
             ("write timeout", FailureCode::ConnectionWriteTimeout),
@@ -130,6 +130,9 @@ impl FailureCode {
             ("ConnectionTerminated", FailureCode::ConnectionTerminated),
             ("incomplete", FailureCode::HttpResponseIncomplete),
             ("Incomplete", FailureCode::HttpResponseIncomplete),
+            ("end of file", FailureCode::HttpResponseIncomplete),
+            ("UnexpectedEof", FailureCode::HttpResponseIncomplete),
+            ("reset by peer", FailureCode::ConnectionTerminated),
             ("response body size", FailureCode::HttpResponseBodySize),
             ("protocol error", FailureCode::HttpProtocolError),
             ("ProtocolError", FailureCode::HttpProtocolError),

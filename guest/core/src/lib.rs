@@ -10,6 +10,7 @@ mod error;
 mod failure;
 pub mod gunzip;
 pub mod headers;
+mod line;
 pub mod policy;
 mod queue;
 mod redirect;

@@ -17,6 +17,9 @@ pub const MAX_RESPONSE: u32 = 1 << 25;
 /// What `user-agent` says unless the policy says otherwise.
 pub const USER_AGENT: &str = concat!("urlfetch/", env!("CARGO_PKG_VERSION"));
 
+/// The longest product text, in bytes. It goes out besides the caller's own headers, and a host may trap on too many of them.
+pub const MAX_USER_AGENT: usize = 1_024;
+
 /// The settings of one client. A call keeps those of the moment it was started.
 ///
 /// A setter refuses a value without meaning with `InvalidArgument`; then the old value stays.
@@ -137,10 +140,13 @@ impl Policy {
         self.user_agent.as_deref().unwrap_or(USER_AGENT)
     }
 
-    /// Sets the product text: none for [`USER_AGENT`]. Control and non-ASCII characters are refused.
+    /// Sets the product text: none for [`USER_AGENT`]. Control and non-ASCII characters are refused, and more than
+    /// [`MAX_USER_AGENT`] of them.
     pub fn set_user_agent(&mut self, text: Option<String>) -> Result<(), ErrorKind> {
-        let printable = |text: &String| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        if !text.as_ref().is_none_or(printable) {
+        let sensible = |text: &String| {
+            text.len() <= MAX_USER_AGENT && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        };
+        if !text.as_ref().is_none_or(sensible) {
             return Err(ErrorKind::InvalidArgument);
         }
         self.user_agent = text;

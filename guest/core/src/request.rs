@@ -138,6 +138,12 @@ impl Request {
 
     /// The limits on size that `get-result` reports (semantics.md 12.2, 12.3).
     pub(crate) fn check_size(&self) -> Result<(), FetchError> {
+        if self.headers.len() > headers::MAX_HEADER_LINES {
+            return Err(self.fail(
+                ErrorKind::PayloadTooLarge,
+                "the headers have more than 1,000 lines".into(),
+            ));
+        }
         let section = headers::section_size(&self.headers);
         if section > headers::MAX_HEADER_SECTION {
             return Err(self.fail(

@@ -4,7 +4,7 @@
 //! the time, and learns from [`Service::completions`] whether anything finished. Whether it does so in one loop or by a task for
 //! each call makes no difference here.
 use alloc::{
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::{BinaryHeap, VecDeque},
     rc::Rc,
     vec::Vec,
 };
@@ -14,7 +14,7 @@ use slab::Slab;
 
 use crate::{
     Call, CurrentRequest, ErrorKind, Event, FetchError, Instant, Outgoing, Policy, Request,
-    Response, Want, queue::LaneKey, queue::Queue, time,
+    Response, Want, line::Line, queue::LaneKey, queue::Queue, time,
 };
 
 /// Names a client of a [`Service`] until it is closed.
@@ -63,11 +63,11 @@ struct Client {
     open: bool,
     rpcs: usize,
     running: usize,
-    queue: Queue<RpcKey>,
+    queue: Queue,
     /// Calls that development mode holds back, by age.
-    held_back: BTreeMap<u64, RpcKey>,
+    held_back: Line,
     /// What finished and was not reported, by order of completion.
-    unreported: BTreeMap<u64, u32>,
+    unreported: Line,
 }
 
 #[derive(Debug)]
@@ -102,6 +102,9 @@ enum Place {
     Out(LaneKey),
 }
 
+/// From how many remembered deadlines on it is worth the while to forget some.
+const FORGETTING: usize = 256;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Service {
@@ -111,7 +114,7 @@ pub struct Service {
     tickets: u64,
     completions: u64,
     admitted: VecDeque<(RpcKey, u32)>,
-    finished: VecDeque<RpcKey>,
+    finished: VecDeque<(RpcKey, u32)>,
     deadlines: BinaryHeap<Reverse<(Instant, usize, u32)>>,
 }
 
@@ -133,8 +136,8 @@ impl Service {
             rpcs: 0,
             running: 0,
             queue,
-            held_back: BTreeMap::new(),
-            unreported: BTreeMap::new(),
+            held_back: Line::default(),
+            unreported: Line::default(),
         }))
     }
 
@@ -159,7 +162,8 @@ impl Service {
         &self.clients[client.0].policy
     }
 
-    /// Changes the client's settings for the calls started from now on. Fails with `Misuse` on a sealed client, and as `change` does.
+    /// Changes the client's settings for the calls started from now on; limits of calls in flight hold for all. Fails with `Misuse`
+    /// on a sealed client, and as `change` does: what that changed before it failed is changed.
     pub fn set_policy(
         &mut self,
         client: ClientKey,
@@ -170,13 +174,13 @@ impl Service {
             return Err(ErrorKind::Misuse);
         }
         let before = entry.policy.max_in_flight();
-        change(Rc::make_mut(&mut entry.policy))?;
+        let changed = change(Rc::make_mut(&mut entry.policy));
         let after = entry.policy.max_in_flight();
         if before != after {
             entry.queue.set_limits(after);
             self.admit(client.0);
         }
-        Ok(())
+        changed
     }
 
     /// Refuses every further change of the client's settings. There is no way back.
@@ -222,7 +226,7 @@ impl Service {
             Life::Idle => {}
             Life::Running { .. } => client.running -= 1,
             Life::Finishing { completion, .. } => {
-                client.unreported.remove(&completion);
+                client.unreported.remove(completion);
             }
         }
         self.admit(entry.client);
@@ -292,10 +296,11 @@ impl Service {
         if client.policy.development && self.call(rpc).is_some_and(|call| call.want() == Want::Send)
         {
             let (client, ticket) = (self.rpcs[rpc.0].client, self.tickets);
-            self.clients[client].held_back.insert(ticket, rpc);
+            self.clients[client].held_back.insert(ticket, rpc.0);
         } else {
             self.settle(rpc);
         }
+        self.forget_deadlines();
     }
 
     /// The next exchange to hand to the transport.
@@ -333,13 +338,16 @@ impl Service {
         }
     }
 
-    /// Takes what the transport saw of the rpc's exchange. False when that exchange is over: the driver ends it.
+    /// Takes what the transport saw of the rpc's exchange. False when that exchange is over, or there is none: the driver ends it.
     pub fn handle(&mut self, rpc: RpcKey, event: Event, now: Instant) -> bool {
         let Some(Life::Running { call, .. }) =
             self.rpcs.get_mut(rpc.0).map(|entry| &mut entry.life)
         else {
             return false;
         };
+        if !matches!(call.want(), Want::Event { .. }) {
+            return false;
+        }
         call.handle(event, now);
         if matches!(call.want(), Want::Event { .. }) {
             return true;
@@ -375,8 +383,17 @@ impl Service {
     }
 
     fn is_running(&self, rpc: usize, id: u32) -> bool {
-        let entry = self.rpcs.get(rpc).filter(|entry| entry.id == id);
-        entry.is_some_and(|entry| matches!(entry.life, Life::Running { .. }))
+        is_running(&self.rpcs, rpc, id)
+    }
+
+    /// Deadlines of finished calls are forgotten when they come to the front, and here when they have become the many: else a long
+    /// maximum would keep them for as long.
+    fn forget_deadlines(&mut self) {
+        if self.deadlines.len() >= FORGETTING && self.deadlines.len() > 2 * self.rpcs.len() {
+            let rpcs = &self.rpcs;
+            self.deadlines
+                .retain(|Reverse((_, rpc, id))| is_running(rpcs, *rpc, *id));
+        }
     }
 
     /// Ends the call when its deadline has passed. True when an exchange of it was out: the driver ends that.
@@ -414,7 +431,7 @@ impl Service {
             ..
         } = *life
         {
-            self.clients[client].held_back.remove(&ticket);
+            self.clients[client].held_back.remove(ticket);
             self.settle(rpc);
         }
     }
@@ -423,8 +440,8 @@ impl Service {
     pub fn execute_next(&mut self, client: ClientKey) {
         let entry = &self.clients[client.0];
         let nothing_is_out = entry.running == entry.held_back.len();
-        if let (true, Some((_, &rpc))) = (nothing_is_out, entry.held_back.first_key_value()) {
-            self.execute(rpc);
+        if let (true, Some((_, rpc))) = (nothing_is_out, entry.held_back.first()) {
+            self.execute(RpcKey(rpc));
         }
     }
 
@@ -445,6 +462,12 @@ impl Service {
         self.clients[client.0].queue.out()
     }
 
+    /// The same, to each origin.
+    #[cfg(test)]
+    pub(crate) fn in_flight_by_origin(&self, client: ClientKey) -> Vec<(&str, u32)> {
+        self.clients[client.0].queue.out_by_origin()
+    }
+
     /// Clients and rpcs that exist, and deadlines that are remembered.
     #[cfg(test)]
     pub(crate) fn population(&self) -> (usize, usize, usize) {
@@ -461,8 +484,8 @@ impl Service {
             Life::Running { call, .. } if call.want() == Want::Nothing => {
                 self.completions += 1;
                 client.running -= 1;
-                client.unreported.insert(self.completions, id);
-                self.finished.push_back(rpc);
+                client.unreported.insert(self.completions, id as usize);
+                self.finished.push_back((rpc, id));
                 Life::Finishing {
                     call,
                     completion: self.completions,
@@ -471,7 +494,7 @@ impl Service {
                 }
             }
             Life::Running { call, ticket, .. } => {
-                let lane = client.queue.push(call.origin(), ticket, rpc);
+                let lane = client.queue.push(call.origin(), ticket, rpc.0);
                 Life::Running {
                     call,
                     ticket,
@@ -499,7 +522,7 @@ impl Service {
         };
         match core::mem::replace(place, Place::HeldBack) {
             Place::HeldBack => {
-                client.held_back.remove(ticket);
+                client.held_back.remove(*ticket);
                 false
             }
             Place::Waiting(lane) => {
@@ -518,7 +541,7 @@ impl Service {
         let Some(client) = self.clients.get_mut(client) else {
             return;
         };
-        while let Some(rpc) = client.queue.pop() {
+        while let Some(rpc) = client.queue.pop().map(RpcKey) {
             let entry = &mut self.rpcs[rpc.0];
             if let Life::Running { place, .. } = &mut entry.life
                 && let Place::Waiting(lane) = *place
@@ -537,7 +560,13 @@ impl Service {
     /// What has finished since it was last asked, of all clients, in order: for a driver, which asks after every action and tells
     /// those who wait.
     pub fn poll_finished(&mut self) -> Option<RpcKey> {
-        self.finished.pop_front()
+        loop {
+            let (rpc, id) = self.finished.pop_front()?;
+            // It may have been dropped since, and its key given to another.
+            if self.rpcs.get(rpc.0).is_some_and(|entry| entry.id == id) {
+                return Some(rpc);
+            }
+        }
     }
 
     /// The rpc at this place, if there is one.
@@ -552,9 +581,8 @@ impl Service {
 
     /// Ids of the client's rpcs that finished and were not named before, in order of completion.
     pub fn take_finished(&mut self, client: ClientKey) -> Vec<u32> {
-        core::mem::take(&mut self.clients[client.0].unreported)
-            .into_values()
-            .collect()
+        let line = core::mem::take(&mut self.clients[client.0].unreported);
+        line.numbers().map(|id| id as u32).collect()
     }
 
     /// Whether [`take_finished`](Self::take_finished) has anything.
@@ -598,7 +626,7 @@ impl Service {
             Life::Finishing {
                 call, completion, ..
             } => {
-                self.clients[entry.client].unreported.remove(&completion);
+                self.clients[entry.client].unreported.remove(completion);
                 call.into_outcome()
             }
             other => {
@@ -628,6 +656,11 @@ impl Service {
         }
         Ok(Judged::Wait)
     }
+}
+
+fn is_running(rpcs: &Slab<Rpc>, rpc: usize, id: u32) -> bool {
+    let entry = rpcs.get(rpc).filter(|entry| entry.id == id);
+    entry.is_some_and(|entry| matches!(entry.life, Life::Running { .. }))
 }
 
 fn misuse(detail: &str) -> FetchError {
