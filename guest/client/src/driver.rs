@@ -1,32 +1,22 @@
 //! The one place that waits: it moves what a transport sees into core, and core's decisions to the transport. No policy lives here.
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
-use core::{
-    future::Future,
-    mem,
-    pin::Pin,
-    task::{Context, Poll, Waker},
-};
+use alloc::{boxed::Box, vec::Vec};
+use core::{mem, task::Context};
 
 use urlfetch_core::{Event, Instant, RpcKey, Service};
 
 use crate::{
     reactor::Reactor,
     transport::{Pollable, Transport, Until, Woken},
+    waiters::{Timers, Waiters},
 };
-
-/// What another reactor waits for on behalf of one rpc. Dropping it drops the pollables.
-type Watch = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A service over its transport, with those who wait for it.
 pub(crate) struct Driver {
     pub(crate) service: Service,
     transport: Box<dyn Transport>,
     pub(crate) reactor: Option<Box<dyn Reactor>>,
-    /// By [`RpcKey::index`].
-    wakers: BTreeMap<usize, Waker>,
-    watches: BTreeMap<usize, Vec<Watch>>,
-    timers: BTreeMap<(Instant, u64), Waker>,
-    last_timer: u64,
+    waiters: Waiters,
+    pub(crate) timers: Timers,
     woken: Woken,
     pub(crate) log: FinishLog,
 }
@@ -71,10 +61,8 @@ impl Driver {
             service: Service::new(),
             transport,
             reactor: None,
-            wakers: BTreeMap::new(),
-            watches: BTreeMap::new(),
-            timers: BTreeMap::new(),
-            last_timer: 0,
+            waiters: Waiters::default(),
+            timers: Timers::default(),
             woken: Woken::default(),
             log: FinishLog::default(),
         }
@@ -94,8 +82,7 @@ impl Driver {
 
     /// Drops an rpc and with it what it has out.
     pub(crate) fn drop_rpc(&mut self, rpc: RpcKey) {
-        self.wakers.remove(&rpc.index());
-        self.watches.remove(&rpc.index());
+        self.waiters.forget(rpc.index());
         self.act(|service, _| service.drop_rpc(rpc))
             .then(|| self.transport.end(rpc.index()));
     }
@@ -121,7 +108,7 @@ impl Driver {
         self.take_in(&mut woken, now);
         self.expire(&mut woken, now);
         self.send(now);
-        self.wake_timers(now);
+        self.timers.wake(now);
         let ready = mem::take(&mut woken.others);
         self.woken = woken;
         ready
@@ -130,7 +117,7 @@ impl Driver {
     /// The first of `until`, the next deadline and the next timer.
     fn earliest(&mut self, until: Until) -> Until {
         let Until::Forever = until else { return until };
-        let timer = self.timers.first_key_value().map(|((at, _), _)| *at);
+        let timer = self.timers.next();
         let first = [self.service.next_deadline(), timer]
             .into_iter()
             .flatten()
@@ -140,7 +127,7 @@ impl Driver {
 
     /// Whether a turn could ever make a difference.
     pub(crate) fn has_prospects(&mut self) -> bool {
-        self.service.next_deadline().is_some() || !self.timers.is_empty()
+        self.service.next_deadline().is_some() || self.timers.next().is_some()
     }
 
     /// Feeds what has happened to the exchanges that woke us. True when anything had.
@@ -156,8 +143,8 @@ impl Driver {
 
     /// Feeds what has happened to one exchange. True when anything had.
     fn advance(&mut self, rpc: RpcKey, now: Instant) -> bool {
-        if self.watches.remove(&rpc.index()).is_some() {
-            self.wake(rpc);
+        if self.waiters.drop_watches(rpc.index()) {
+            self.waiters.wake(rpc.index());
         }
         let mut any = false;
         while let Some(at_most) = self.service.appetite(rpc) {
@@ -208,78 +195,44 @@ impl Driver {
             }
             if self.reactor.is_some() {
                 // Whoever awaits it watches for its deadline only, and now there is more to watch for.
-                self.wake(rpc);
+                self.waiters.wake(rpc.index());
             }
         }
         while let Some(rpc) = self.service.poll_finished() {
             self.log.write(rpc);
-            self.wake(rpc);
+            self.waiters.wake(rpc.index());
         }
     }
 
     fn end(&mut self, rpc: RpcKey) {
-        self.watches.remove(&rpc.index());
+        self.waiters.drop_watches(rpc.index());
         self.transport.end(rpc.index());
-    }
-
-    fn wake(&mut self, rpc: RpcKey) {
-        if let Some(waker) = self.wakers.remove(&rpc.index()) {
-            waker.wake();
-        }
     }
 
     /// Has `cx` woken when the rpc finishes. Under another reactor, has it watch for what the rpc waits for; true when that is there
     /// already and was taken in.
     pub(crate) fn register(&mut self, rpc: RpcKey, cx: &mut Context<'_>) -> bool {
-        self.wakers.insert(rpc.index(), cx.waker().clone());
+        let waiter = self.waiters.place(rpc.index());
+        waiter.waker = Some(cx.waker().clone());
         let Some(reactor) = &self.reactor else {
             return false;
         };
-        let mut watches = self.watches.remove(&rpc.index()).unwrap_or_default();
-        if let (true, Some(call)) = (watches.is_empty(), self.service.call(rpc)) {
+        if let (true, Some(call)) = (waiter.watches.is_empty(), self.service.call(rpc)) {
             let exchange = self.service.appetite(rpc).map(|_| rpc.index());
             let pollables = self.transport.subscribe(exchange, call.deadline());
-            watches.extend(
-                pollables
-                    .into_iter()
-                    .map(|pollable| reactor.ready(pollable)),
-            );
+            let watch = |pollable| reactor.ready(pollable);
+            waiter.watches.extend(pollables.into_iter().map(watch));
         }
-        let is_ready = watches
-            .iter_mut()
-            .any(|watch| watch.as_mut().poll(cx) == Poll::Ready(()));
-        if is_ready {
-            drop(watches);
-            let now = self.transport.now();
-            self.advance(rpc, now);
-            let mut woken = mem::take(&mut self.woken);
-            self.expire(&mut woken, now);
-            self.woken = woken;
-            self.send(now);
-        } else {
-            self.watches.insert(rpc.index(), watches);
+        let mut watches = waiter.watches.iter_mut();
+        if watches.all(|watch| watch.as_mut().poll(cx).is_pending()) {
+            return false;
         }
-        is_ready
-    }
-
-    /// A timer of [`block_on`](crate::block_on); its name is for [`drop_timer`](Self::drop_timer).
-    pub(crate) fn add_timer(&mut self, at: Instant, waker: Waker) -> (Instant, u64) {
-        self.last_timer += 1;
-        let name = (at, self.last_timer);
-        self.timers.insert(name, waker);
-        name
-    }
-
-    pub(crate) fn drop_timer(&mut self, name: (Instant, u64)) {
-        self.timers.remove(&name);
-    }
-
-    fn wake_timers(&mut self, now: Instant) {
-        while let Some(timer) = self.timers.first_entry() {
-            if timer.key().0 > now {
-                break;
-            }
-            timer.remove().wake();
-        }
+        let now = self.transport.now();
+        self.advance(rpc, now);
+        let mut woken = mem::take(&mut self.woken);
+        self.expire(&mut woken, now);
+        self.woken = woken;
+        self.send(now);
+        true
     }
 }

@@ -50,6 +50,7 @@ pub mod scripted;
 mod shared;
 pub mod transport;
 mod wait;
+mod waiters;
 
 pub use client::{Client, Turned};
 pub use error::{Error, Raised};

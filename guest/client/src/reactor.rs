@@ -15,6 +15,7 @@ use crate::{
     Client, Error,
     driver::Driver,
     transport::{Pollable, Until},
+    waiters::Timer,
 };
 
 /// What waits for pollables on behalf of an asynchronous program, when that is not [`block_on`]: the reactor of wstd, say.
@@ -79,7 +80,7 @@ pub(crate) fn run<F: Future>(driver: &RefCell<Driver>, future: F) -> Result<F::O
 pub struct Sleep {
     driver: Rc<RefCell<Driver>>,
     until: Instant,
-    timer: Option<(Instant, u64)>,
+    timer: Option<Timer>,
 }
 
 impl Sleep {
@@ -94,7 +95,7 @@ impl Sleep {
 
     fn forget_timer(&mut self) {
         if let Some(timer) = self.timer.take() {
-            self.driver.borrow_mut().drop_timer(timer);
+            self.driver.borrow_mut().timers.remove(timer);
         }
     }
 }
@@ -107,10 +108,7 @@ impl Future for Sleep {
         if self.driver.borrow().now() >= self.until {
             return Poll::Ready(());
         }
-        let timer = self
-            .driver
-            .borrow_mut()
-            .add_timer(self.until, cx.waker().clone());
+        let timer = self.driver.borrow_mut().timers.add(self.until, cx.waker().clone());
         self.timer = Some(timer);
         Poll::Pending
     }
