@@ -1,6 +1,6 @@
 //! Reading single arguments, and saying in one line what is wrong with one.
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// The six methods. What else the component may refuse, it refuses itself; this list is for `--help` and for naming the option.
 pub(crate) const METHODS: [&str; 6] = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH"];
@@ -39,6 +39,11 @@ pub(crate) fn header(text: &str) -> Result<(String, Vec<u8>), String> {
 
 /// What clap has to say, without its hints: `invalid value 'x' for '--deadline <SECONDS>': reason`.
 pub(crate) fn reason(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // clap's words are the whole help.
+        return "a subcommand is missing: fetch, compose, component or demo (see urlfetch --help)"
+            .into();
+    }
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let end = [

@@ -357,13 +357,10 @@ fn hop(hop: types::Hop) -> Hop {
 }
 
 fn failure(error: FetchError) -> Failure {
-    let mut detail = error.detail;
-    // The component names its own switch; here it has another name.
-    if error.kind == ErrorKind::Refused && !detail.contains(ALLOW_PRIVATE) {
-        detail.push_str("; ");
-        detail.push_str(ALLOW_PRIVATE);
-        detail.push_str(" permits it");
-    }
+    let detail = match error.kind {
+        ErrorKind::Refused => with_our_switch(error.detail),
+        _ => error.detail,
+    };
     Failure {
         kind: kind_name(error.kind),
         code: error.code,
@@ -374,6 +371,44 @@ fn failure(error: FetchError) -> Failure {
     }
 }
 
+/// The component names its own switch, and a refusal of the host names none: here it is `--allow-private`.
+fn with_our_switch(detail: String) -> String {
+    const THEIRS: [&str; 2] = ["set-allow-private", "allow-private"];
+    if detail.contains(ALLOW_PRIVATE) {
+        return detail;
+    }
+    match THEIRS.iter().find(|name| detail.contains(*name)) {
+        Some(name) => detail.replacen(name, ALLOW_PRIVATE, 1),
+        None => format!("{detail}; {ALLOW_PRIVATE} permits it"),
+    }
+}
+
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_our_switch;
+
+    #[test]
+    fn a_refusal_names_the_option_of_this_command_once() {
+        for theirs in [
+            "10.0.0.1 is private; allow-private permits it",
+            "10.0.0.1 is private; set-allow-private permits it",
+        ] {
+            assert_eq!(
+                with_our_switch(theirs.into()),
+                "10.0.0.1 is private; --allow-private permits it"
+            );
+        }
+        assert_eq!(
+            with_our_switch("destination prohibited".into()),
+            "destination prohibited; --allow-private permits it"
+        );
+        assert_eq!(
+            with_our_switch("see --allow-private".into()),
+            "see --allow-private"
+        );
+    }
 }

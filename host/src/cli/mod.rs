@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn bad_usage_is_one_line_that_names_argument_and_reason() {
-        let cases: [(&[&str], &[&str]); 12] = [
+        let cases: [(&[&str], &[&str]); 13] = [
             (
                 &["fetch", "--deadline", "0", "http://a/"],
                 &["--deadline", "greater than zero"],
@@ -156,6 +156,7 @@ mod tests {
                 &["fetch", "--max-in-flight", "0", "http://a/"],
                 &["--max-in-flight", "1..=10000"],
             ),
+            (&[], &["subcommand"]),
             (&["fetch"], &["<URL>"]),
             (&["fetch", "--no-such"], &["--no-such"]),
             (&["compose", "app.wasm"], &["--output"]),
