@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs, io};
+use std::{env, fs};
 use wasm_encoder::{RawSection, Section};
 use wasmparser::{Parser, Payload};
 
@@ -67,11 +67,6 @@ fn build(root: &Path) -> Result<Vec<u8>, String> {
                 "the target {TARGET} is missing: run `rustup target add {TARGET}` (or `cargo xtask demo`)"
             ));
         }
-        // TRANSITIONAL: while guest/component is being written, the host builds without it.
-        if true {
-            println!("cargo::warning=guest/component does not build yet");
-            return Ok(b"\0asm\x0d\0\x01\0".to_vec());
-        }
         // Cargo shows all of this, for this script has failed.
         eprintln!("{said}");
         std::process::exit(1);
@@ -80,17 +75,7 @@ fn build(root: &Path) -> Result<Vec<u8>, String> {
         .join(TARGET)
         .join("component")
         .join("urlfetch_component.wasm");
-    match fs::read(&wasm) {
-        // TRANSITIONAL: until guest/component is a cdylib, embed an empty component.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            println!(
-                "cargo::warning=guest/component built, but not {}",
-                wasm.display()
-            );
-            Ok(b"\0asm\x0d\0\x01\0".to_vec())
-        }
-        read => read.map_err(|error| format!("cannot read {}: {error}", wasm.display())),
-    }
+    fs::read(&wasm).map_err(|error| format!("cannot read {}: {error}", wasm.display()))
 }
 
 /// Variables that cargo, clippy or a caller set for the host's build, and that would bend the guest's.

@@ -71,8 +71,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_already_is_left_alone() {
+    fn a_limit_is_never_lowered() {
         let before = raise_fd_limit(0).unwrap();
-        assert_eq!(raise_fd_limit(1).unwrap(), before);
+        assert!(raise_fd_limit(1).unwrap() >= before);
     }
 }

@@ -18,6 +18,8 @@ mod origin;
 mod program;
 mod sender;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod state;
 mod world;
 

@@ -45,7 +45,8 @@ impl Session {
         self.store.data_mut().table.drop(pollable)
     }
 
-    /// How many resources the host keeps for the guest, lent pollables included. Zero when nothing is in flight and nothing leaked.
+    /// How many resources the host keeps for the guest, lent pollables included: see [`State::resources`]. The component keeps a timer
+    /// when nothing is in flight; beyond that, the number must not grow from one fetch to the next.
     pub fn resources(&mut self) -> usize {
         self.store.data_mut().resources()
     }

@@ -3,10 +3,11 @@
 use crate::World;
 use crate::clock::TokioClock;
 use crate::hooks::Hooks;
+use std::any::TypeId;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::{RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// The data of a guest's store. Made by the harness; there is nothing to set.
 pub struct State {
@@ -36,9 +37,16 @@ impl State {
         }
     }
 
-    /// How many resources the host keeps for the guest: requests, bodies, streams, pollables. Zero when nothing leaked.
+    /// How many resources the host keeps for the guest: requests, bodies, streams, pollables.
+    ///
+    /// Request options are left out: wasmtime 48.0.8 never deletes those that a guest hands over with a request
+    /// (`outgoing-handler.handle` reads them and leaves them in the table), so they count requests and not what a guest leaks.
     pub fn resources(&mut self) -> usize {
-        self.table.iter_mut().count()
+        let options = TypeId::of::<RequestOptions>();
+        self.table
+            .iter_mut()
+            .filter(|entry| (**entry).type_id() != options)
+            .count()
     }
 }
 
