@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use urlfetch_host::Session;
 use urlfetch_host::bindings::fetch::{Guest, State};
-use urlfetch_host::bindings::types::{self, ErrorKind, FetchError, Request};
+use urlfetch_host::bindings::types::{self, ErrorKind, FetchError, Phase, Request};
 use wasmtime::component::{Resource, ResourceAny};
 
 /// How often progress is drawn while nothing happens.
@@ -293,17 +293,15 @@ async fn collect(
         }),
         Err(error) => Err(failure(error)),
     };
-    // The exchange knows its end more exactly than we do, who see it a turn later.
-    let ms = match (&outcome, hops.last()) {
-        (
-            Ok(_),
-            Some(Hop {
-                ended_at: Some(ended_at),
-                ..
-            }),
-        ) => *ended_at,
-        _ => seen_after,
-    };
+    // The exchange knows its end more exactly than we do, who see it a turn later; a call that failed in the queue has none.
+    let in_queue = outcome
+        .as_ref()
+        .is_err_and(|failure| failure.phase == phase_name(Phase::Queued));
+    let ended_at = hops
+        .last()
+        .and_then(|last| last.ended_at)
+        .filter(|_| !in_queue);
+    let ms = ended_at.unwrap_or(seen_after);
     let called_at = millis(called_at.duration_since(began));
     Ok(Fetched {
         url,

@@ -97,11 +97,12 @@ impl Progress {
 }
 
 fn line(screen: &MultiProgress, url: &str) -> ProgressBar {
-    let line = screen
-        .add(ProgressBar::new_spinner().with_style(style("{spinner} {prefix:24} {wide_msg}")));
-    line.set_prefix(state(&[], 0));
-    line.set_message(url.to_owned());
-    line
+    // Complete before it is added: every change of a line on the screen draws the screen.
+    let line = ProgressBar::hidden()
+        .with_style(style("{spinner} {prefix:28} {wide_msg}"))
+        .with_prefix(state(&[], 0))
+        .with_message(url.to_owned());
+    screen.add(line)
 }
 
 fn style(template: &str) -> ProgressStyle {

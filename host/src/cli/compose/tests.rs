@@ -196,3 +196,27 @@ fn what_is_no_component_is_called_what_it_is() {
     let cut = ours()[..200].to_vec();
     assert!(refused(part("cut", cut), vec![]).starts_with("'cut': is not a valid component: "));
 }
+
+#[test]
+fn the_embedded_component_composes_and_adds_only_its_own_imports() {
+    let composed = compose(
+        urlfetch_host::COMPONENT,
+        guest("app"),
+        vec![guest("library")],
+    )
+    .unwrap();
+    let (mut imports, nested) = shape(&composed);
+    imports.sort();
+    let wanted = [
+        "wasi:clocks/monotonic-clock@0.2.0",
+        "wasi:http/outgoing-handler@0.2.0",
+        "wasi:http/types@0.2.0",
+        "wasi:io/error@0.2.0",
+        "wasi:io/poll@0.2.0",
+        "wasi:io/streams@0.2.0",
+    ];
+    assert_eq!(
+        (imports.as_slice(), nested),
+        (wanted.map(str::to_owned).as_slice(), 3)
+    );
+}
