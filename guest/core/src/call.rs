@@ -1,5 +1,6 @@
-//! The machine of one call: from the request to its outcome, over redirects and body, under one deadline. It knows neither queue nor
-//! waiting, and does nothing by itself: a driver feeds it what a transport saw, and asks what it wants next.
+//! The machine of one call, long because it is one machine: from the request to its outcome, over redirects and body, under one
+//! deadline. It knows neither queue nor waiting, and does nothing by itself: a driver feeds it what a transport saw, and asks what it
+//! wants next.
 //!
 //! ```text
 //!            send              head                  end, failure, cap

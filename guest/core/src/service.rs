@@ -1,4 +1,5 @@
-//! The service of one instance: its clients, their rpcs, and the rules of starting, finishing and waiting. Semantics.md sections 1 to 6.
+//! The service of one instance, long because every rule of an rpc's life is here: clients, rpcs, starting, finishing and waiting.
+//! Semantics.md sections 1 to 6.
 //!
 //! It drives nothing. A driver sends what [`Service::poll_send`] gives, feeds what its transport sees to [`Service::handle`], tells
 //! the time, and learns from [`Service::completions`] whether anything finished. Whether it does so in one loop or by a task for

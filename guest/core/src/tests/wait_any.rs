@@ -179,6 +179,15 @@ fn development_mode_executes_the_last_running_member() {
 }
 
 #[test]
+fn development_mode_executes_nothing_for_a_look_that_does_not_wait() {
+    let mut program = in_development();
+    let rpcs = program.start_all(&[A, B]);
+    assert_eq!(program.service.judge(&rpcs, false), Ok(Judged::Wait));
+    program.poll_for(100);
+    assert!(program.sent.is_empty());
+}
+
+#[test]
 fn development_mode_ignores_events_for_a_call_it_holds_back() {
     let mut program = in_development();
     let rpc = program.start(get(A));
@@ -197,7 +206,9 @@ fn development_mode_executes_one_at_a_time_the_oldest_first_when_drained() {
     let rpcs = program.start_all(&[A, B, C]);
     let client = program.client;
     program.run_until(|program| {
-        program.service.execute_next(client);
+        for _ in 0..3 {
+            program.service.execute_next(client);
+        }
         program.poll();
         assert!(program.service.in_flight(client) <= 1);
         program.service.running(client) == 0
