@@ -27,6 +27,22 @@ pub struct Invocation {
     pub env: Vec<(String, String)>,
 }
 
+impl Invocation {
+    /// A call with these arguments and an empty environment.
+    pub fn new<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
+        Invocation {
+            args: args.into_iter().map(Into::into).collect(),
+            env: Vec::new(),
+        }
+    }
+
+    /// Adds a variable to the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
 /// What a program left behind.
 #[derive(Clone, Debug)]
 pub struct Output {

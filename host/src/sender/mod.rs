@@ -32,6 +32,8 @@ use wasmtime_wasi_http::WasiBody;
 const MAX_RESPONSE_HEADERS: usize = 1_000;
 /// How many bytes a response head may have, over either protocol.
 const MAX_RESPONSE_HEAD: usize = 512 * 1024;
+/// How many idle connections to one origin are kept: what a burst needed must not keep another origin from getting descriptors.
+const MAX_IDLE_PER_ORIGIN: usize = 1_024;
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
 
@@ -77,6 +79,7 @@ impl Sender {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MAX_IDLE_PER_ORIGIN)
             .http1_max_headers(MAX_RESPONSE_HEADERS)
             .http1_max_buf_size(MAX_RESPONSE_HEAD)
             .http2_max_header_list_size(MAX_RESPONSE_HEAD as u32)

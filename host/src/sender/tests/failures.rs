@@ -108,3 +108,29 @@ async fn nine_hundred_headers_are_an_answer_and_an_endless_head_is_an_error() {
         Fault::HttpResponseHeaderSectionSize
     );
 }
+
+#[tokio::test]
+async fn an_upload_that_fails_keeps_its_own_code_and_its_connection_is_not_used_again() {
+    let origin = Loopback::start().await.unwrap();
+    let sender = sender();
+    for (failure, fault) in [
+        (
+            Error::HttpRequestBodySize(Some(3)),
+            Fault::HttpRequestBodySize(Some(3)),
+        ),
+        (Error::HttpProtocolError, Fault::HttpProtocolError),
+    ] {
+        let frames = [Ok(http_body::Frame::data(Bytes::from("abc"))), Err(failure)];
+        let body = StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync();
+        let request = http::Request::post(origin.url("/echo")).body(body).unwrap();
+        assert_eq!(sender.send(request, None).await.map(|_| ()), Err(fault));
+    }
+    assert_eq!(
+        fetch(&sender, get(&origin.url("/bytes/1")))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(origin.connections(), 3);
+}

@@ -8,7 +8,7 @@ mod timeouts;
 use super::*;
 use crate::{Fault, Loopback, TlsIdentity, raise_fd_limit};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
