@@ -205,12 +205,13 @@ impl Call {
         }
     }
 
-    /// How it ended, moved out; none while it runs.
-    pub fn into_outcome(self) -> Option<Result<Response, FetchError>> {
-        match self.stage {
-            Stage::Done(outcome) => Some(outcome),
-            _ => None,
-        }
+    /// How it ended, moved out; none while it runs. What stays in its place is `Misuse`.
+    pub fn take_outcome(&mut self) -> Option<Result<Response, FetchError>> {
+        let Stage::Done(outcome) = &mut self.stage else {
+            return None;
+        };
+        let taken = FetchError::local(ErrorKind::Misuse, "the result was taken before");
+        Some(mem::replace(outcome, Err(taken)))
     }
 
     /// The next exchange, when it [wants](Self::want) to be sent.
@@ -223,7 +224,7 @@ impl Call {
             self.method == Method::Post && !self.payload.is_empty() && !given("content-type");
         let additions = Additions {
             user_agent: self.policy.user_agent(),
-            gzip: !given("accept-encoding"),
+            gzip: self.decodes(),
             form,
             content_length: self.method.has_payload().then_some(self.payload.len()),
         };
@@ -257,6 +258,13 @@ impl Call {
             Event::End => self.handle_end(now),
             Event::Failed(failure) => self.handle_failure(failure, now),
         }
+    }
+
+    /// Whether gzip is asked for and undone. Not when the caller has a say in it, and not for a range: what a piece is a piece of would
+    /// depend on the coding, and no piece can be decoded.
+    fn decodes(&self) -> bool {
+        let given = |name| headers::get(&self.request.headers, name).is_some();
+        !given("accept-encoding") && !given("range")
     }
 
     fn handle_head(&mut self, status: u16, mut headers: Headers, now: Instant) {
@@ -342,7 +350,7 @@ impl Call {
             Err(_) => None,
         };
         let mut decoder = None;
-        if !bodiless && headers::get(&self.request.headers, "accept-encoding").is_none() {
+        if !bodiless && self.decodes() {
             let layers = gzip_layers(&response);
             if layers > 0 {
                 response
@@ -427,6 +435,10 @@ impl Call {
             return;
         }
         let verdict = failure.code.verdict();
+        if verdict.kind == ErrorKind::DeadlineExceeded && now >= self.deadline {
+            // The transport was given the same deadline, and it is chance who sees it first.
+            return self.handle_timeout(now);
+        }
         let phase = verdict.phase.unwrap_or(self.phase());
         // A failure after the head is no failure to connect: the request was acted on.
         let unsent = verdict.retry == Retry::Always

@@ -75,6 +75,18 @@ impl Method {
 }
 
 /// One fetch, as asked for. The WIT record `request` says what each field means.
+///
+/// The fields are public; the methods are for those who like chains:
+///
+/// ```
+/// use urlfetch_core::{Method, Request};
+///
+/// let request = Request::post("https://example.com/songs", r#"{"title": "Blue"}"#)
+///     .with_header("content-type", "application/json")
+///     .with_follow_redirects(false);
+/// assert_eq!(request.method, Method::Post);
+/// assert!(!request.follow_redirects);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// An absolute http or https URL.
@@ -105,6 +117,84 @@ impl Request {
             allow_truncated: false,
             validate_certificate: None,
         }
+    }
+
+    /// A GET of `url`, the same as [`new`](Self::new).
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new(url)
+    }
+
+    /// A HEAD of `url`.
+    pub fn head(url: impl Into<String>) -> Self {
+        Self::new(url).with_method(Method::Head)
+    }
+
+    /// A POST of `payload` to `url`. Without a header that says otherwise it goes out as a form (semantics.md 11.4).
+    pub fn post(url: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(url)
+            .with_method(Method::Post)
+            .with_payload(payload)
+    }
+
+    /// A PUT of `payload` at `url`.
+    pub fn put(url: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(url)
+            .with_method(Method::Put)
+            .with_payload(payload)
+    }
+
+    /// A PATCH of `url` by `payload`.
+    pub fn patch(url: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(url)
+            .with_method(Method::Patch)
+            .with_payload(payload)
+    }
+
+    /// A DELETE of `url`.
+    pub fn delete(url: impl Into<String>) -> Self {
+        Self::new(url).with_method(Method::Delete)
+    }
+
+    /// The same with another method; [`Method::parse`] reads one from text.
+    #[must_use]
+    pub fn with_method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// The same with one header line more.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same with this payload, which only POST, PUT and PATCH send.
+    #[must_use]
+    pub fn with_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
+        self.payload = payload.into();
+        self
+    }
+
+    /// The same with redirects followed or, being the result themselves, not.
+    #[must_use]
+    pub fn with_follow_redirects(mut self, follow: bool) -> Self {
+        self.follow_redirects = follow;
+        self
+    }
+
+    /// The same with oversized content cut instead of failing.
+    #[must_use]
+    pub fn with_allow_truncated(mut self, allow: bool) -> Self {
+        self.allow_truncated = allow;
+        self
+    }
+
+    /// The same with validation asked for or waived; a waiver is `Unsupported` on https.
+    #[must_use]
+    pub fn with_validate_certificate(mut self, validate: bool) -> Self {
+        self.validate_certificate = Some(validate);
+        self
     }
 
     /// The checks that make-fetch-call reports at once (semantics.md 2.3, 2.4, 21.1), in their order.

@@ -1,5 +1,5 @@
 //! What a call brings back: the answer, and the exchanges it took. Semantics.md section 15.
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use crate::{Headers, Instant, headers};
 
@@ -19,6 +19,17 @@ pub struct Response {
 }
 
 impl Response {
+    /// Whether the status is one of success, 200 to 299.
+    pub const fn is_success(&self) -> bool {
+        matches!(self.status, 200..=299)
+    }
+
+    /// The content as text: UTF-8, with the replacement character for what is not. The charset that the origin may have named is
+    /// not looked at.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.content)
+    }
+
     /// The values of a header, joined by a comma in their order (11.8); none when there is no such line. The name is caseless;
     /// values are read as latin-1.
     pub fn header(&self, name: &str) -> Option<String> {

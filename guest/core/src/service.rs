@@ -620,21 +620,17 @@ impl Service {
         self.call(rpc)?.outcome()
     }
 
-    /// How the call ended, moved out, and with it the rpc's call: only dropping it is left to do.
+    /// How the call ended, moved out: the next to ask gets `Misuse`. No [`take_finished`](Self::take_finished) names the rpc any more.
     pub fn take_outcome(&mut self, rpc: RpcKey) -> Option<Result<Response, FetchError>> {
         let entry = &mut self.rpcs[rpc.0];
-        match core::mem::replace(&mut entry.life, Life::Idle) {
-            Life::Finishing {
-                call, completion, ..
-            } => {
-                self.clients[entry.client].unreported.remove(completion);
-                call.into_outcome()
-            }
-            other => {
-                entry.life = other;
-                None
-            }
-        }
+        let Life::Finishing {
+            call, completion, ..
+        } = &mut entry.life
+        else {
+            return None;
+        };
+        self.clients[entry.client].unreported.remove(*completion);
+        call.take_outcome()
     }
 
     /// Judges a wait for any of these, in the collection's order. Fails with `Misuse` when one is idle. In development mode the last

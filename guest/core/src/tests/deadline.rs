@@ -288,3 +288,24 @@ fn a_failure_is_retryable_by_its_code_its_method_and_what_was_acted_on() {
         }
     }
 }
+
+#[test]
+fn a_transport_that_gives_up_at_the_deadline_is_the_deadline() {
+    use FailureCode::{ConnectionReadTimeout, ConnectionTimeout};
+    for code in [ConnectionTimeout, ConnectionReadTimeout] {
+        let at_deadline = failure(code).late(5_000);
+        let mut program = Program::new().origin(A, at_deadline);
+        let error = program.failed(get(A));
+        assert_eq!(
+            (error.phase, error.detail.as_str()),
+            (Phase::Request, "the deadline passed"),
+            "{code:?}"
+        );
+    }
+    let mut program = Program::new().origin(A, failure(ConnectionTimeout).late(4_999));
+    assert_eq!(
+        program.failed(get(A)).phase,
+        Phase::Connect,
+        "before it, the transport's word counts"
+    );
+}

@@ -155,6 +155,26 @@ fn an_accept_encoding_of_the_caller_goes_out_alone_and_leaves_the_answer_raw() {
 }
 
 #[test]
+fn a_range_of_the_caller_is_a_range_of_the_content_as_it_is() {
+    let mut program = Program::new().origin(
+        A,
+        answer(206)
+            .header("content-encoding", "gzip")
+            .piece("piece"),
+    );
+    let response = program.fetched(with_headers(A, &[("Range", "bytes=0-4")]));
+    assert_eq!(program.last_sent().header("accept-encoding"), None);
+    assert_eq!(
+        (
+            response.content.as_slice(),
+            response.header("content-encoding").as_deref()
+        ),
+        (b"piece".as_slice(), Some("gzip")),
+        "a piece of gzip cannot be decoded"
+    );
+}
+
+#[test]
 fn a_form_is_the_default_type_of_a_post_with_a_payload_only() {
     const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
     for (method, payload, expected) in [
