@@ -9,8 +9,11 @@ use crate::{demo, floors, test, tidy, wit};
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
+/// The component, whose build must not be mixed with others: they would give the client the feature `std`.
+const COMPONENT: &str = "urlfetch-component";
+
 /// Cheap steps first. Clippy comes before the tests because it finds in one minute what they would find in ten.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", || cargo(["fmt", "--all", "--check"]).run()),
     ("tidy", tidy::run),
     ("wit", || wit::run(true)),
@@ -19,18 +22,11 @@ const STEPS: [Step; 9] = [
     ("clippy", || {
         cargo(["clippy", "--all-targets", "--", "-D", "warnings"]).run()
     }),
-    ("clippy for wasm", || {
-        cargo([
-            "clippy",
-            "--package",
-            "urlfetch-component",
-            "--target",
-            WASM,
-            "--",
-            "-D",
-            "warnings",
-        ])
-        .run()
+    ("clippy for the component", || {
+        clippy_for_wasm(&[COMPONENT.to_owned()])
+    }),
+    ("clippy for guest programs and examples", || {
+        clippy_for_wasm(&programs()?)
     }),
     ("test", || test(&[])),
     ("demo", || demo(&[])),
@@ -55,4 +51,57 @@ fn licenses() -> Result<(), Failure> {
         return Ok(());
     }
     cargo(["deny", "check", "bans", "licenses", "sources"]).run()
+}
+
+fn clippy_for_wasm(packages: &[String]) -> Result<(), Failure> {
+    if packages.is_empty() {
+        // Without a selection cargo takes the default members, which are not for wasm.
+        return Ok(());
+    }
+    let selected = packages.iter().flat_map(|package| ["--package", package]);
+    cargo(["clippy", "--target", WASM])
+        .args(selected)
+        .args(["--", "-D", "warnings"])
+        .run()
+}
+
+/// The members of the workspace that are built for wasm only, the component left out.
+fn programs() -> Result<Vec<String>, Failure> {
+    let metadata = cargo(["metadata", "--quiet", "--no-deps", "--format-version", "1"]).read()?;
+    let programs = beside_the_default(&metadata).ok_or_else(|| {
+        Failure::because("`cargo metadata` does not name the members of the workspace")
+    })?;
+    Ok(programs
+        .into_iter()
+        .filter(|package| package != COMPONENT)
+        .collect())
+}
+
+/// The packages that a plain `cargo build` leaves out, from the output of `cargo metadata`.
+fn beside_the_default(metadata: &str) -> Option<Vec<String>> {
+    let metadata: serde_json::Value = serde_json::from_str(metadata).ok()?;
+    let default = metadata["workspace_default_members"].as_array()?;
+    let packages = metadata["packages"].as_array()?.iter();
+    let others = packages.filter(|package| !default.contains(&package["id"]));
+    others
+        .map(|package| Some(package["name"].as_str()?.to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beside_the_default;
+
+    #[test]
+    fn what_a_plain_build_leaves_out_is_found() {
+        let metadata = r#"{
+            "packages": [{"id": "1", "name": "host"}, {"id": "2", "name": "ticker"}],
+            "workspace_default_members": ["1"]
+        }"#;
+        assert_eq!(
+            beside_the_default(metadata),
+            Some(vec!["ticker".to_owned()])
+        );
+        assert_eq!(beside_the_default("{}"), None);
+    }
 }

@@ -75,7 +75,7 @@ enum Command {
     /// Exactly what CI runs, in its order, stopping at the first failure.
     ///
     /// Formatting, wit --check, the floors (who may depend on whom), tidy, licenses where cargo-deny is installed, clippy with
-    /// warnings denied for the host and for wasm, the tests, the demo.
+    /// warnings denied for the host, the component and all guest programs, the tests, the demo.
     Ci,
     /// Check the rules of this repository that no compiler knows.
     ///
