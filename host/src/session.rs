@@ -1,7 +1,7 @@
 //! One instance of our component, driven by the host.
 
-use crate::State;
 use crate::bindings::Urlfetch;
+use crate::{HostError, State};
 use std::time::Duration;
 use wasmtime::Store;
 use wasmtime::component::Resource;
@@ -43,6 +43,11 @@ impl Session {
     /// Forgets a pollable. Fails when it was lent out and is still in use, or is not this session's.
     pub fn drop_pollable(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
         self.store.data_mut().table.drop(pollable)
+    }
+
+    /// What a generated call of this session failed with, as the harness tells it: out of fuel, or trapped.
+    pub fn explain(&self, error: wasmtime::Error) -> HostError {
+        HostError::from_call(error, self.fuel)
     }
 
     /// How many resources the host keeps for the guest, lent pollables included: see [`State::resources`]. The component keeps a timer

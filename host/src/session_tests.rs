@@ -147,18 +147,22 @@ fn fuel_repeats_to_the_unit_in_the_scripted_world() {
 #[test]
 fn a_guest_that_runs_out_of_fuel_says_so() {
     run_in_virtual_time(async {
-        let harness = Harness::new(HarnessOptions { fuel: Some(1) }).unwrap();
-        let error = harness
+        // Enough to begin, far too little for a fetch.
+        let harness = Harness::new(HarnessOptions { fuel: Some(20_000) }).unwrap();
+        let mut session = harness
             .session(World::Scripted(Scripted::new()))
             .await
-            .map(|_| ());
-        // An instance may begin without running anything; then its first call is what stops.
-        if let Err(error) = error {
-            assert!(
-                matches!(error, HostError::OutOfFuel { limit: 1 }),
-                "{error}"
-            );
-        }
+            .unwrap();
+        let clients = session.urlfetch.urlfetch_rpc_fetch().client();
+        let error = loop {
+            if let Err(error) = clients.call_constructor(&mut session.store).await {
+                break session.explain(error);
+            }
+        };
+        assert!(
+            matches!(error, HostError::OutOfFuel { limit: 20_000 }),
+            "{error}"
+        );
     });
 }
 

@@ -21,7 +21,7 @@ pub(super) enum LoopbackBody {
     /// That many zeros are still to come.
     Zeros(u64),
     /// As many zeros, and then a failure where one byte more was promised.
-    Cut(u64, Pin<Box<Sleep>>),
+    Cut(u64, Option<Pin<Box<Sleep>>>),
     /// A byte whenever the timer has run.
     Drip(Pin<Box<Sleep>>),
     /// Nothing, ever.
@@ -30,7 +30,7 @@ pub(super) enum LoopbackBody {
 
 impl LoopbackBody {
     pub(super) fn cut(after: u64) -> Self {
-        LoopbackBody::Cut(after, Box::pin(tokio::time::sleep(LINGER)))
+        LoopbackBody::Cut(after, None)
     }
 
     pub(super) fn drip() -> Self {
@@ -57,6 +57,7 @@ impl Body for LoopbackBody {
             LoopbackBody::Whole(bytes) => std::mem::take(bytes),
             LoopbackBody::Zeros(0) => return Poll::Ready(None),
             LoopbackBody::Cut(0, linger) => {
+                let linger = linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
                 ready!(linger.as_mut().poll(cx));
                 return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
             }
