@@ -181,6 +181,32 @@ fn a_failed_rpc_is_a_typed_error_and_exit_code_one() {
 }
 
 #[test]
+fn a_deadline_may_be_as_short_or_as_long_as_one_likes() {
+    let origin = Origin::start();
+    let short = urlfetch(&[
+        "fetch",
+        "--json",
+        "--allow-private",
+        "--deadline",
+        "1e-9",
+        &origin.url("/stall"),
+    ]);
+    assert_eq!(
+        (short.code, &short.lines()[0]["error"]["kind"]),
+        (1, &"deadline-exceeded".into())
+    );
+    let long = urlfetch(&[
+        "fetch",
+        "--json",
+        "--allow-private",
+        "--deadline",
+        "1e300",
+        &origin.url("/bytes/1"),
+    ]);
+    assert_eq!(long.code, 0, "{}{}", long.stdout, long.stderr);
+}
+
+#[test]
 fn the_picture_has_a_row_and_a_bar_per_rpc_and_ends_in_the_totals() {
     let origin = Origin::start();
     let ran = urlfetch(&[

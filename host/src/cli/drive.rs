@@ -100,7 +100,9 @@ async fn rehearsed(session: &mut Session, calls: &[Call]) -> wasmtime::Result<Op
     let mut rejected = None;
     for (place, call) in calls.iter().enumerate() {
         let judged = judge(session, &guest, client, call).await?;
-        if let Err(FetchError { kind, detail, .. }) = judged {
+        if let Err(FetchError { kind, detail, .. }) = judged
+            && is_bad_usage(kind)
+        {
             rejected = Some(Rejected {
                 place,
                 kind,
@@ -111,6 +113,18 @@ async fn rehearsed(session: &mut Session, calls: &[Call]) -> wasmtime::Result<Op
     }
     client.resource_drop_async(&mut session.store).await?;
     Ok(rejected)
+}
+
+/// Whether an error of this kind is about what was asked for, and not about how it went.
+fn is_bad_usage(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidUrl
+            | ErrorKind::InvalidMethod
+            | ErrorKind::InvalidArgument
+            | ErrorKind::PayloadTooLarge
+            | ErrorKind::Unsupported
+    )
 }
 
 /// What the component says of a call that is not sent.

@@ -5,7 +5,6 @@ use super::fetched::Fetched;
 use super::progress::Progress;
 use super::{Refusal, Verdict, args, output, report, table, urls, waterfall};
 use std::io::IsTerminal;
-use std::num::NonZeroUsize;
 use urlfetch_host::bindings::types::{ErrorKind, Request};
 use urlfetch_host::{
     EgressPolicy, Harness, HarnessOptions, Sender, SenderOptions, World, raise_fd_limit,
@@ -63,8 +62,8 @@ pub(crate) struct FetchArgs {
     #[arg(long)]
     json: bool,
     /// Rows of table and waterfall at most, the failed and the slowest first [default: 40 on a terminal, otherwise all].
-    #[arg(long, value_name = "N")]
-    rows: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rows: Option<u32>,
 }
 
 /// Fetches and shows.
@@ -92,10 +91,8 @@ pub(crate) fn run(args: FetchArgs) -> Result<Verdict, Refusal> {
     if args.json {
         output::print(json(&run.fetched)?.as_bytes())?;
     } else {
-        let room = args
-            .rows
-            .map(NonZeroUsize::get)
-            .or(std::io::stdout().is_terminal().then_some(ROWS_ON_TERMINAL));
+        let on_terminal = std::io::stdout().is_terminal().then_some(ROWS_ON_TERMINAL);
+        let room = args.rows.map(|rows| rows as usize).or(on_terminal);
         let shown = picture(
             &run.fetched,
             run.wall_ms,
