@@ -2,13 +2,15 @@
 
 mod loopback;
 mod loopback_body;
+#[cfg(test)]
+mod loopback_tests;
 mod recorded;
 mod reply;
 mod routes;
 mod scripted;
 mod scripted_body;
 #[cfg(test)]
-mod tests;
+mod scripted_tests;
 
 pub use loopback::{Loopback, TlsIdentity, TlsIdentityError};
 pub use recorded::{Outcome, Recorded};
