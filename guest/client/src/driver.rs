@@ -193,8 +193,8 @@ impl Driver {
             if let Some(event) = self.transport.send(rpc.index(), request, now) {
                 self.feed(rpc, event, now);
             }
-            if self.reactor.is_some() {
-                // Whoever awaits it watches for its deadline only, and now there is more to watch for.
+            // Whoever awaits it under another reactor watches for its deadline only, and now there is more to watch for.
+            if self.waiters.drop_watches(rpc.index()) {
                 self.waiters.wake(rpc.index());
             }
         }

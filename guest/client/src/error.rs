@@ -4,8 +4,9 @@ use core::fmt;
 
 use urlfetch_core::{ErrorKind, FetchError};
 
-/// An error of the program's own, from a callback or a hook.
-pub type Raised = Box<dyn core::error::Error + 'static>;
+/// An error of the program's own, from a callback or a hook. It can be sent, so that [`Error`] fits into the error types that ask
+/// for it.
+pub type Raised = Box<dyn core::error::Error + Send + Sync + 'static>;
 
 /// Why a verb failed.
 #[derive(Debug)]
@@ -59,10 +60,11 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {
+    /// What lies behind the error that is shown, which for all three is the inner one.
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Fetch(error) => Some(error),
-            Self::Callback(error) | Self::Hook(error) => Some(error.as_ref()),
+            Self::Fetch(error) => error.source(),
+            Self::Callback(error) | Self::Hook(error) => error.source(),
         }
     }
 }

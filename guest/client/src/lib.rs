@@ -56,9 +56,11 @@ pub use client::{Client, Turned};
 pub use error::{Error, Raised};
 pub use hooks::Hooks;
 pub use reactor::{Reactor, Sleep, block_on, sleep};
+#[cfg(feature = "std")]
+pub use request::IntoPayload;
 pub use request::IntoRequest;
 pub use rpc::{Outcome, Rpc, RpcBuilder};
-pub use scripted::Scripted;
+pub use scripted::{Answer, Scripted};
 pub use shared::install;
 pub use transport::{Pollable, Transport};
 pub use urlfetch_core::{

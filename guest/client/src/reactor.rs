@@ -108,7 +108,11 @@ impl Future for Sleep {
         if self.driver.borrow().now() >= self.until {
             return Poll::Ready(());
         }
-        let timer = self.driver.borrow_mut().timers.add(self.until, cx.waker().clone());
+        let timer = self
+            .driver
+            .borrow_mut()
+            .timers
+            .add(self.until, cx.waker().clone());
         self.timer = Some(timer);
         Poll::Pending
     }

@@ -44,7 +44,7 @@ pub(crate) fn driver() -> Rc<RefCell<Driver>> {
         #[cfg(target_family = "wasm")]
         let transport = crate::p2::Wasi::new;
         #[cfg(not(target_family = "wasm"))]
-        let transport = || crate::Scripted::new().without_network();
+        let transport = crate::Scripted::without_network;
         Rc::clone(shared.driver.get_or_insert_with(|| new_driver(transport())))
     })
 }

@@ -1,7 +1,8 @@
 //! The seam under the client: what carries one exchange, tells the time, and blocks. App Engine's "service stub" (semantics.md section 8).
 use alloc::vec::Vec;
 
-use urlfetch_core::{Event, Instant, Outgoing};
+use urlfetch_core::Instant;
+pub use urlfetch_core::{Event, Failure, FailureCode, Outgoing, url::Url};
 
 /// A pollable of WASI 0.2, the kind that `wasi:io/poll` waits for.
 pub type Pollable = wasi::io::poll::Pollable;

@@ -59,6 +59,12 @@ impl<'a> From<&'a Rpc> for Waitable<'a> {
     }
 }
 
+impl<'a> From<&&'a Rpc> for Waitable<'a> {
+    fn from(rpc: &&'a Rpc) -> Self {
+        Self::Rpc(rpc)
+    }
+}
+
 impl<'a> From<&'a Canceller> for Waitable<'a> {
     fn from(canceller: &'a Canceller) -> Self {
         Self::Canceller(canceller)
@@ -181,16 +187,17 @@ fn wait(
 /// `Misuse` when an rpc is idle or the rpcs are of different transports; what a callback returned: calling again then finishes the
 /// rest.
 pub fn wait_all<'a>(rpcs: impl IntoIterator<Item = &'a Rpc>) -> Result<(), Error> {
-    // A set: duplicates are harmless.
-    let mut left: BTreeMap<RpcKey, &Rpc> = rpcs.into_iter().map(|rpc| (rpc.key, rpc)).collect();
-    let all: Vec<&Rpc> = left.values().copied().collect();
+    let all: Vec<&Rpc> = rpcs.into_iter().collect();
     let Some(first) = all.first() else {
         return Ok(());
     };
     let driver = first.driver();
-    for key in keys(driver, &all)? {
+    let keys = keys(driver, &all)?;
+    for &key in &keys {
         driver.borrow().service.check_started(key)?;
     }
+    // A set: duplicates are harmless.
+    let mut left: BTreeMap<RpcKey, &Rpc> = keys.into_iter().zip(all).collect();
     let mut log = Log::open(driver);
     let mut finished: Vec<RpcKey> = left
         .keys()

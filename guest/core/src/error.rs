@@ -136,6 +136,8 @@ impl fmt::Display for ErrorKind {
     }
 }
 
+impl core::error::Error for ErrorKind {}
+
 /// Where a call was when it failed. Behind wasi:http a guest sees only `Queued`, `Request`, `Body`, `Redirect` and `Decode`;
 /// `Resolve`, `Connect` and `Tls` are told by the transport's failure, never by a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,147 @@
+//! What a call leaves behind: the result again and again, or moved out once; its hops, its bytes, its rejected headers.
+mod common;
+use std::time::Duration;
+
+use common::{client, url};
+use urlfetch::{Answer, Client, ErrorKind, Instant, Request, Scripted, State};
+
+#[test]
+fn get_result_gives_equal_results_again_and_again() {
+    let rpc = client().rpc().fetch(url("10")).unwrap();
+    let (first, second) = (rpc.get_result().unwrap(), rpc.get_result().unwrap());
+    assert_eq!(first, second);
+    assert_eq!(first.content, b"/10");
+}
+
+#[test]
+fn get_result_fails_the_same_way_again_and_again() {
+    let rpc = client().rpc().fetch(url("fail")).unwrap();
+    let first = rpc.get_result().unwrap_err();
+    let second = rpc.check_success().unwrap_err();
+    assert_eq!(first.fetch(), second.fetch());
+    assert_eq!(first.kind(), Some(ErrorKind::ConnectionClosed));
+    assert_eq!(first.fetch().unwrap().url, url("fail"));
+}
+
+#[test]
+fn into_result_moves_the_content_instead_of_copying_it() {
+    let rpc = client().rpc().fetch(url("10")).unwrap();
+    let kept = rpc.outcome(|outcome| Ok(outcome.as_ref().unwrap().content.as_ptr()));
+    let copied = rpc.get_result().unwrap().content;
+    assert_ne!(copied.as_ptr(), kept.clone().unwrap());
+    let moved = rpc.into_result().unwrap().content;
+    assert_eq!(moved.as_ptr(), kept.unwrap());
+}
+
+#[test]
+fn a_result_that_was_awaited_is_gone_and_the_rpc_stays_finished() {
+    let client = client();
+    let mut rpc = client.rpc().fetch(url("10")).unwrap();
+    let response = client.block_on(&mut rpc).unwrap().unwrap();
+    assert_eq!(response.content, b"/10");
+    assert_eq!(rpc.state(), State::Finishing, "never backwards");
+    let again = rpc.get_result().unwrap_err();
+    assert_eq!(again.kind(), Some(ErrorKind::Misuse));
+    assert!(again.to_string().contains("taken before"), "{again}");
+    let again = client.block_on(&mut rpc).unwrap().unwrap_err();
+    assert_eq!(again.kind(), Some(ErrorKind::Misuse));
+    assert_eq!(
+        rpc.into_result().unwrap_err().kind(),
+        Some(ErrorKind::Misuse)
+    );
+}
+
+#[test]
+fn an_rpc_that_was_awaited_cannot_be_started_again() {
+    let client = client();
+    let mut rpc = client.rpc().fetch(url("10")).unwrap();
+    client.block_on(&mut rpc).unwrap().unwrap();
+    let again = rpc.make_fetch_call(url("10")).unwrap_err();
+    assert_eq!(again.kind(), Some(ErrorKind::Misuse));
+}
+
+#[test]
+fn hops_bytes_and_rejected_headers_survive_awaiting() {
+    let client = client();
+    let request = Request::get(url("to/10"))
+        .with_header("Via", "me")
+        .with_header("x-mine", "1");
+    let mut rpc = client.rpc().fetch(request).unwrap();
+    client.block_on(&mut rpc).unwrap().unwrap();
+    assert_eq!(rpc.received(), 3);
+    assert_eq!(rpc.rejected_headers(), ["Via"]);
+    let hops = rpc.hops(|hops, _| hops.len()).unwrap();
+    assert_eq!(hops, 2);
+    assert_eq!(
+        urlfetch::wait_any([&rpc])
+            .unwrap()
+            .unwrap()
+            .rpc()
+            .unwrap()
+            .id(),
+        rpc.id()
+    );
+}
+
+#[test]
+fn hops_tell_when_each_exchange_began_and_what_came() {
+    let client = client();
+    let rpc = client.rpc().fetch(url("to/30")).unwrap();
+    let at = |instant: Instant| instant.since(Instant::default()).as_millis();
+    let see = || {
+        rpc.hops(|hops, started| {
+            assert_eq!(at(started), 0);
+            let see = |hop: &urlfetch::Hop| (hop.url.clone(), hop.status, hop.ended_at.map(at));
+            hops.iter().map(see).collect::<Vec<_>>()
+        })
+        .unwrap()
+    };
+    assert_eq!(see(), [(url("to/30"), 0, None)]);
+    client.progress();
+    assert_eq!(see()[1], (url("30"), 0, None), "the second is under way");
+    rpc.wait().unwrap();
+    assert_eq!(
+        see(),
+        [(url("to/30"), 302, Some(0)), (url("30"), 200, Some(30))]
+    );
+    assert_eq!(rpc.get_result().unwrap().final_url, Some(url("30")));
+}
+
+#[test]
+fn received_counts_while_the_body_comes() {
+    const TICK: Duration = Duration::from_millis(10);
+    let script = Scripted::new().rule(
+        |_| true,
+        |_| {
+            Answer::head(200, vec![])
+                .piece(TICK, "12345")
+                .piece(TICK, "67890")
+                .end(TICK)
+        },
+    );
+    let client = Client::with_transport(script);
+    let rpc = client.rpc().fetch(url("")).unwrap();
+    let mut seen = vec![rpc.received()];
+    while rpc.state() == State::Running {
+        client.block_on(client.sleep(TICK)).unwrap();
+        seen.push(rpc.received());
+    }
+    assert_eq!(seen, [0, 5, 10, 10]);
+}
+
+#[test]
+fn a_response_too_large_comes_with_its_error_and_cut_when_that_is_allowed() {
+    let client = client();
+    client.set_max_response(2).unwrap();
+    let error = client.fetch(url("10")).unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::ResponseTooLarge));
+    let cut = error.fetch().unwrap().response.as_ref().unwrap();
+    assert_eq!((&*cut.text(), cut.was_truncated), ("/1", true));
+
+    let rpc = client
+        .rpc()
+        .fetch(Request::get(url("10")).with_allow_truncated(true));
+    let rpc = rpc.unwrap();
+    rpc.check_success().unwrap();
+    assert!(rpc.into_result().unwrap().was_truncated);
+}
