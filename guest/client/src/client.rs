@@ -16,6 +16,25 @@ use crate::{
 /// Libraries make a client of their own, a request handler makes one per request, programs use the [shared](Self::shared) one.
 /// Dropping the last handle ends nothing: rpcs keep what they need.
 ///
+/// ```
+/// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+/// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+/// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+/// # }));
+/// use urlfetch::{Client, ErrorKind};
+///
+/// let client = Client::new();
+/// client.set_default_deadline(Some(2.0))?;
+/// client.set_allowed_origins(&["https://*.example.com".to_owned()])?;
+/// client.seal();
+///
+/// let response = client.fetch("https://api.example.com/songs")?;
+/// assert!(response.is_success());
+/// let refused = client.fetch("https://example.org/").unwrap_err();
+/// assert_eq!(refused.kind(), Some(ErrorKind::Refused));
+/// # Ok::<_, urlfetch::Error>(())
+/// ```
+///
 /// Every `set_*` applies to the calls made afterwards. It fails with `InvalidArgument` on a value that has no meaning and with
 /// `Misuse` after [`seal`](Self::seal); then the old value stays.
 #[derive(Clone)]
@@ -203,7 +222,7 @@ impl Client {
         self.0.driver.borrow_mut().service.seal(self.0.key);
     }
 
-    /// The client's pre- and post-call hooks, to be changed by `change` (semantics.md section 7).
+    /// The client's pre- and post-call hooks, to be changed by `change`, which may not come back here (semantics.md section 7).
     pub fn hooks<T>(&self, change: impl FnOnce(&mut Hooks) -> T) -> T {
         change(&mut self.0.hooks.borrow_mut())
     }
@@ -211,6 +230,18 @@ impl Client {
     /// One turn of a caller's event loop, called where it would call `wasi:io/poll.poll`: blocks until one of `others` is ready or an
     /// rpc of this client finishes, and moves every rpc meanwhile. Returns at once when neither could ever happen. Nothing of
     /// `others` is retained.
+    ///
+    /// ```
+    /// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+    /// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+    /// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+    /// # }));
+    /// # let client = urlfetch::Client::new();
+    /// let rpcs = [client.rpc().fetch("https://example.com/20")?, client.rpc().fetch("https://example.com/10")?];
+    /// let first = client.turn(&[]).finished;
+    /// assert_eq!(first, [rpcs[1].id()]);
+    /// # Ok::<_, urlfetch::Error>(())
+    /// ```
     pub fn turn(&self, others: &[&Pollable]) -> Turned {
         let key = self.0.key;
         let mut driver = self.0.driver.borrow_mut();

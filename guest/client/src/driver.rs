@@ -173,10 +173,14 @@ impl Driver {
         if expired.is_empty() {
             return;
         }
-        while expired
-            .iter()
-            .fold(false, |any, &rpc| self.advance(rpc, now) || any)
-        {
+        loop {
+            let mut any = false;
+            for &rpc in &expired {
+                any |= self.advance(rpc, now);
+            }
+            if !any {
+                break;
+            }
             self.transport.wait(Until::Now, &[], woken);
             self.take_in(woken, now);
         }

@@ -68,6 +68,33 @@ pub enum Place {
 }
 
 /// The hooks of one client. [`Client::hooks`](crate::Client::hooks) gives access.
+///
+/// ```
+/// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+/// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+/// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+/// # }));
+/// use urlfetch::{Client, hooks::Place};
+///
+/// let client = Client::new();
+/// client.hooks(|hooks| {
+///     hooks.add_pre(Place::Last, "token", |_, request| {
+///         if !request.url.starts_with("https:") {
+///             return Err("no token in plain text");
+///         }
+///         request.headers.push(("authorization".into(), b"Bearer secret".into()));
+///         Ok(())
+///     });
+///     hooks.add_post_always(Place::Last, "log", |rpc, outcome| match outcome {
+///         Ok(response) => println!("{}: {}", rpc.id(), response.status),
+///         Err(error) => eprintln!("{}: {error}", rpc.id()),
+///     });
+/// });
+/// client.fetch("https://example.com/")?;
+/// let refused = client.fetch("http://example.com/").unwrap_err();
+/// assert_eq!(refused.to_string(), "hook: no token in plain text");
+/// # Ok::<_, urlfetch::Error>(())
+/// ```
 #[derive(Default)]
 pub struct Hooks {
     /// Run in make-fetch-call before the call starts, with the rpc idle. One that returns an error leaves it idle.

@@ -22,6 +22,34 @@ use crate::{
 ///
 /// Hand it to [`Client::use_reactor`]. Rpcs that are awaited then move whenever their pollables are ready, and a synchronous wait
 /// in between does no harm.
+///
+/// For wstd, whose bindings of `wasi:io` are those of another crate, it is:
+///
+/// ```
+/// # mod wasip2 { pub mod io { pub mod poll { pub struct Pollable; impl Pollable {
+/// #     pub unsafe fn from_handle(_: u32) -> Self { Self }
+/// # } } } }
+/// # mod wstd { pub mod runtime { pub struct AsyncPollable; impl AsyncPollable {
+/// #     pub fn new<P>(_: P) -> Self { Self }
+/// #     pub async fn wait_for(&self) {}
+/// # } } }
+/// use std::pin::Pin;
+/// use wasip2::io::poll;
+/// use wstd::runtime::AsyncPollable;
+///
+/// struct Wstd;
+///
+/// impl urlfetch::Reactor for Wstd {
+///     fn ready(&self, pollable: urlfetch::Pollable) -> Pin<Box<dyn Future<Output = ()>>> {
+///         // SAFETY: the handle is that of a pollable, and nobody else has it any more.
+///         let pollable = unsafe { poll::Pollable::from_handle(pollable.take_handle()) };
+///         let pollable = AsyncPollable::new(pollable);
+///         Box::pin(async move { pollable.wait_for().await })
+///     }
+/// }
+///
+/// urlfetch::Client::shared().use_reactor(Wstd);
+/// ```
 pub trait Reactor {
     /// A future that is ready when `pollable` is. It owns the pollable and drops it when it is itself dropped, at any time.
     fn ready(&self, pollable: Pollable) -> Pin<Box<dyn Future<Output = ()>>>;
@@ -39,13 +67,38 @@ impl Wake for Flag {
 
 /// Runs `future` to its end on the shared client's service, and moves every rpc of it meanwhile.
 ///
+/// ```
+/// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+/// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+/// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+/// # }));
+/// use futures_util::future::{join_all, try_join};
+/// use urlfetch::{Client, Error, block_on, sleep};
+///
+/// let client = Client::shared();
+/// block_on(async {
+///     let song = client.rpc().fetch("https://example.com/20")?;
+///     let words = client.rpc().fetch("https://example.com/10")?;
+///     let (song, words) = try_join(song, words).await?;
+///     assert_eq!((song.content, words.content), (b"/20".to_vec(), b"/10".to_vec()));
+///
+///     let pages = (1..=100).map(|page| client.rpc().fetch(format!("https://example.com/{page}")));
+///     let pages: Vec<_> = pages.collect::<Result<_, _>>()?;
+///     assert_eq!(join_all(pages).await.len(), 100);
+///
+///     sleep(std::time::Duration::from_millis(10)).await;
+///     Ok::<_, Error>(())
+/// })??;
+/// # Ok::<_, Error>(())
+/// ```
+///
 /// # Errors
 /// `Deadlock` when the future waits and nothing could ever wake it: no rpc is running and nobody [sleeps](sleep).
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
     Client::shared().block_on(future)
 }
 
-/// Waits for a length of time inside [`block_on`], while other futures and rpcs move.
+/// Waits for a length of time inside [`block_on`], while other futures and rpcs move. On another reactor, use its own.
 pub fn sleep(length: Duration) -> Sleep {
     Client::shared().sleep(length)
 }

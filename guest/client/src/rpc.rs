@@ -39,7 +39,25 @@ impl<E: Into<Raised>> Outcome for Result<(), E> {
 /// One fetch: created idle, started once, finished once (semantics.md section 3). Dropping it at any time cancels it silently.
 ///
 /// It is also a future: awaiting it waits like [`wait`](Self::wait) and resolves to what [`into_result`](Self::into_result)
-/// would return, so an rpc that is awaited by reference has nothing left to ask for afterwards.
+/// would return. One that is awaited by reference stays, finished, and tells its [`hops`](Self::hops); its result is gone.
+///
+/// ```
+/// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+/// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+/// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+/// # }));
+/// use urlfetch::{Client, State};
+///
+/// let rpc = Client::shared().create_rpc();
+/// rpc.set_callback(|rpc| println!("{} bytes", rpc.received()));
+/// rpc.make_fetch_call("https://example.com/1500")?;
+/// assert_eq!(rpc.state(), State::Running);
+/// // ... do other things ...
+/// rpc.check_success()?; // waits, prints, and fails if the fetch did
+/// assert_eq!(rpc.get_result()?.text(), "/1500");
+/// assert_eq!(rpc.into_result()?.content, b"/1500"); // moved, where get_result copies
+/// # Ok::<_, urlfetch::Error>(())
+/// ```
 pub struct Rpc {
     pub(crate) client: Client,
     pub(crate) key: RpcKey,
@@ -194,7 +212,8 @@ impl Rpc {
             .map_err(Error::Fetch)
     }
 
-    /// [`get_result`](Self::get_result) for the last time: no second copy of the content is made.
+    /// [`get_result`](Self::get_result) for the last time: no second copy of the content is made. When a callback or a hook fails,
+    /// its error is all that is left; `get_result` could be asked again.
     ///
     /// # Errors
     /// Those of `check_success`.
@@ -253,6 +272,25 @@ impl Rpc {
     }
 
     /// Reads every exchange so far, also while running and after a failure, with the instant of make-fetch-call. None on an idle rpc.
+    /// `read` may not wait, nor use the rpc otherwise.
+    ///
+    /// ```
+    /// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+    /// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+    /// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+    /// # }));
+    /// let rpc = urlfetch::create_rpc().start("https://example.com/250")?;
+    /// rpc.wait()?;
+    /// let lines = rpc.hops(|hops, began| {
+    ///     let line = |hop: &urlfetch::Hop| {
+    ///         let millis = hop.ended_at.map(|end| end.since(began).as_millis());
+    ///         format!("{} {} after {millis:?} ms", hop.status, hop.url)
+    ///     };
+    ///     hops.iter().map(line).collect::<Vec<_>>()
+    /// });
+    /// assert_eq!(lines.unwrap(), ["200 https://example.com/250 after Some(250) ms"]);
+    /// # Ok::<_, urlfetch::Error>(())
+    /// ```
     pub fn hops<T>(&self, read: impl FnOnce(&[Hop], urlfetch_core::Instant) -> T) -> Option<T> {
         let driver = self.driver().borrow();
         driver
@@ -329,6 +367,31 @@ impl fmt::Debug for Rpc {
 }
 
 /// An rpc in the making; [`Client::rpc`] begins one.
+///
+/// A callback may return an error of any kind, which then leaves the wait that ran it; whoever uses `?` in it says which:
+///
+/// ```
+/// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+/// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+/// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+/// # }));
+/// use std::{cell::RefCell, rc::Rc};
+/// use urlfetch::{Client, Error};
+///
+/// let total = Rc::new(RefCell::new(0));
+/// let rpc = {
+///     let total = Rc::clone(&total);
+///     Client::shared().rpc().deadline(2.5).callback(move |rpc| {
+///         *total.borrow_mut() += rpc.get_result()?.content.len();
+///         Ok::<_, Error>(())
+///     })
+/// };
+/// let rpc = rpc.fetch("https://example.com/song")?;
+/// assert_eq!(*total.borrow(), 0);
+/// rpc.wait()?;
+/// assert_eq!(*total.borrow(), 5);
+/// # Ok::<_, urlfetch::Error>(())
+/// ```
 #[must_use = "nothing is created before `create` or `fetch`"]
 pub struct RpcBuilder {
     client: Client,

@@ -14,6 +14,27 @@ use crate::{
 ///
 /// Cloning gives another handle of the same. There is one thread, so nobody can cancel while a wait blocks: cancel before, or in a
 /// callback.
+///
+/// ```
+/// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+/// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+/// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+/// # }));
+/// use urlfetch::{Canceller, Client, Waitable, wait_any};
+///
+/// let enough = Canceller::new();
+/// let client = Client::shared();
+/// let mut rpcs = Vec::new();
+/// for url in ["https://example.com/10", "https://example.com/20", "https://example.com/30"] {
+///     let enough = enough.clone();
+///     rpcs.push(client.rpc().callback(move |rpc| if rpc.received() > 0 { enough.cancel() }).fetch(url)?);
+/// }
+/// let first = wait_any(&rpcs)?.and_then(Waitable::rpc).unwrap().id();
+/// let others = rpcs.iter().filter(|rpc| rpc.id() != first).map(Waitable::from);
+/// let ready = wait_any(others.chain([Waitable::from(&enough)]))?;
+/// assert!(matches!(ready, Some(Waitable::Canceller(_))));
+/// # Ok::<_, urlfetch::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Canceller(Rc<Cell<bool>>);
 
@@ -86,6 +107,28 @@ pub enum Waited {
 /// that was due; or a cancelled canceller when no rpc has finished. None when there is no member.
 ///
 /// Repeating it returns at once, and the same until an earlier rpc finishes. A failed rpc is returned like any other.
+///
+/// ```
+/// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+/// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+/// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+/// # }));
+/// use urlfetch::{Client, Waitable, wait_any};
+///
+/// let client = Client::shared();
+/// let mut rpcs = Vec::new();
+/// for url in ["https://example.com/30", "https://example.com/10", "https://example.com/20"] {
+///     rpcs.push(client.rpc().fetch(url)?);
+/// }
+/// let mut texts = Vec::new();
+/// while let Some(Waitable::Rpc(rpc)) = wait_any(&rpcs)? {
+///     let id = rpc.id();
+///     let place = rpcs.iter().position(|rpc| rpc.id() == id).unwrap();
+///     texts.push(rpcs.remove(place).into_result()?.text().into_owned());
+/// }
+/// assert_eq!(texts, ["/10", "/20", "/30"]);
+/// # Ok::<_, urlfetch::Error>(())
+/// ```
 ///
 /// # Errors
 /// `Misuse` when an rpc is idle or the rpcs are of different transports; `Deadlock` when there are only cancellers and none of them
@@ -182,6 +225,24 @@ fn wait(
 }
 
 /// Blocks until all have finished, running each callback as its rpc finishes. Failed fetches are not reported here.
+///
+/// ```
+/// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
+/// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);
+/// #     urlfetch::Answer::new(200, seen.url.path_and_query()).after(std::time::Duration::from_millis(millis))
+/// # }));
+/// use urlfetch::{Client, wait_all};
+///
+/// let client = Client::shared();
+/// let mut rpcs = Vec::new();
+/// for url in ["https://example.com/30", "https://example.com/10", "ftp://example.com/"] {
+///     rpcs.push(client.rpc().callback(|rpc| println!("{rpc:?}")).fetch(url)?);
+/// }
+/// wait_all(&rpcs)?;
+/// let succeeded = rpcs.iter().filter(|rpc| rpc.check_success().is_ok());
+/// assert_eq!(succeeded.count(), 2);
+/// # Ok::<_, urlfetch::Error>(())
+/// ```
 ///
 /// # Errors
 /// `Misuse` when an rpc is idle or the rpcs are of different transports; what a callback returned: calling again then finishes the
