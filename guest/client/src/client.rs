@@ -6,7 +6,7 @@ use urlfetch_core::{ClientKey, CurrentRequest, ErrorKind, Policy, Response};
 
 use crate::{
     Error, Hooks, IntoRequest, Reactor, Rpc, RpcBuilder, Sleep,
-    driver::Driver,
+    driver::DriverCell,
     reactor, shared,
     transport::{Pollable, Transport, Until},
 };
@@ -41,7 +41,7 @@ use crate::{
 pub struct Client(pub(crate) Rc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) driver: Rc<RefCell<Driver>>,
+    pub(crate) driver: Rc<DriverCell>,
     pub(crate) key: ClientKey,
     pub(crate) hooks: RefCell<Hooks>,
 }
@@ -82,10 +82,10 @@ impl Client {
     /// A client over a transport of its own, such as a [`Scripted`](crate::Scripted) one. It shares nothing with other clients, and
     /// its rpcs cannot be waited for together with theirs.
     pub fn with_transport(transport: impl Transport + 'static) -> Self {
-        Self::over(Rc::new(RefCell::new(Driver::new(Box::new(transport)))))
+        Self::over(Rc::new(DriverCell::new(Box::new(transport))))
     }
 
-    pub(crate) fn over(driver: Rc<RefCell<Driver>>) -> Self {
+    pub(crate) fn over(driver: Rc<DriverCell>) -> Self {
         let key = driver.borrow_mut().service.open_client();
         Self(Rc::new(Inner {
             driver,

@@ -1,13 +1,18 @@
 //! The one place that waits: it moves what a transport sees into core, and core's decisions to the transport. No policy lives here.
 use alloc::{boxed::Box, vec::Vec};
-use core::{mem, task::Context};
+use core::{
+    cell::{Ref, RefCell, RefMut},
+    mem,
+    ops::{Deref, DerefMut},
+    task::{Context, Waker},
+};
 
 use urlfetch_core::{Event, Instant, RpcKey, Service};
 
 use crate::{
     reactor::Reactor,
     transport::{Pollable, Transport, Until, Woken},
-    waiters::{Timers, Waiters},
+    waiters::{Timers, Waiter, Waiters, Wakers},
 };
 
 /// A service over its transport, with those who wait for it.
@@ -19,6 +24,52 @@ pub(crate) struct Driver {
     pub(crate) timers: Timers,
     woken: Woken,
     pub(crate) log: FinishLog,
+}
+
+/// A driver, as those who share it hold it.
+pub(crate) struct DriverCell(RefCell<Driver>);
+
+impl DriverCell {
+    pub(crate) fn new(transport: Box<dyn Transport>) -> Self {
+        Self(RefCell::new(Driver::new(transport)))
+    }
+
+    pub(crate) fn borrow(&self) -> Ref<'_, Driver> {
+        self.0.borrow()
+    }
+
+    pub(crate) fn borrow_mut(&self) -> Driving<'_> {
+        Driving {
+            driver: self.0.borrow_mut(),
+            woken: Wakers::default(),
+        }
+    }
+}
+
+/// A driver in use. When it is let go, those are woken who are to be: in this order, because a waker may come back to it.
+pub(crate) struct Driving<'a> {
+    driver: RefMut<'a, Driver>,
+    woken: Wakers,
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.woken = mem::take(&mut self.driver.waiters.woken);
+    }
+}
+
+impl Deref for Driving<'_> {
+    type Target = Driver;
+
+    fn deref(&self) -> &Driver {
+        &self.driver
+    }
+}
+
+impl DerefMut for Driving<'_> {
+    fn deref_mut(&mut self) -> &mut Driver {
+        &mut self.driver
+    }
 }
 
 /// Which rpcs have finished, in order, kept while somebody reads it.
@@ -56,7 +107,7 @@ impl FinishLog {
 }
 
 impl Driver {
-    pub(crate) fn new(transport: Box<dyn Transport>) -> Self {
+    fn new(transport: Box<dyn Transport>) -> Self {
         Self {
             service: Service::new(),
             transport,
@@ -80,11 +131,12 @@ impl Driver {
         result
     }
 
-    /// Drops an rpc and with it what it has out.
-    pub(crate) fn drop_rpc(&mut self, rpc: RpcKey) {
-        self.waiters.forget(rpc.index());
+    /// Drops an rpc and with it what it has out. What it returns is to be dropped after the driver was let go.
+    pub(crate) fn drop_rpc(&mut self, rpc: RpcKey) -> Option<Waiter> {
+        let waiter = self.waiters.forget(rpc.index());
         self.act(|service, _| service.drop_rpc(rpc))
             .then(|| self.transport.end(rpc.index()));
+        waiter
     }
 
     /// Cancels an rpc. True when it was running.
@@ -108,7 +160,7 @@ impl Driver {
         self.take_in(&mut woken, now);
         self.expire(&mut woken, now);
         self.send(now);
-        self.timers.wake(now);
+        self.timers.wake(now, &mut self.waiters.woken);
         let ready = mem::take(&mut woken.others);
         self.woken = woken;
         ready
@@ -214,10 +266,15 @@ impl Driver {
     }
 
     /// Has `cx` woken when the rpc finishes. Under another reactor, has it watch for what the rpc waits for; true when that is there
-    /// already and was taken in.
-    pub(crate) fn register(&mut self, rpc: RpcKey, cx: &mut Context<'_>) -> bool {
+    /// already and was taken in. Whoever was to be woken `before` is to be dropped after the driver was let go.
+    pub(crate) fn register(
+        &mut self,
+        rpc: RpcKey,
+        cx: &mut Context<'_>,
+        before: &mut Option<Waker>,
+    ) -> bool {
         let waiter = self.waiters.place(rpc.index());
-        waiter.waker = Some(cx.waker().clone());
+        *before = waiter.waker.replace(cx.waker().clone());
         let Some(reactor) = &self.reactor else {
             return false;
         };

@@ -1,7 +1,6 @@
 //! Awaiting rpcs: `block_on` and `sleep` of our own, and the trait by which another reactor drives them instead.
 use alloc::{boxed::Box, rc::Rc, sync::Arc, task::Wake};
 use core::{
-    cell::RefCell,
     future::Future,
     pin::{Pin, pin},
     sync::atomic::{AtomicBool, Ordering},
@@ -13,7 +12,7 @@ use urlfetch_core::{ErrorKind, FetchError, Instant};
 
 use crate::{
     Client, Error,
-    driver::Driver,
+    driver::DriverCell,
     transport::{Pollable, Until},
     waiters::Timer,
 };
@@ -103,7 +102,7 @@ pub fn sleep(length: Duration) -> Sleep {
     Client::shared().sleep(length)
 }
 
-pub(crate) fn run<F: Future>(driver: &RefCell<Driver>, future: F) -> Result<F::Output, Error> {
+pub(crate) fn run<F: Future>(driver: &DriverCell, future: F) -> Result<F::Output, Error> {
     let mut future = pin!(future);
     let flag = Arc::new(Flag(AtomicBool::new(true)));
     let waker = Waker::from(Arc::clone(&flag));
@@ -131,13 +130,13 @@ pub(crate) fn run<F: Future>(driver: &RefCell<Driver>, future: F) -> Result<F::O
 /// Created by [`sleep`] and [`Client::sleep`]. Dropping it ends the wait.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
-    driver: Rc<RefCell<Driver>>,
+    driver: Rc<DriverCell>,
     until: Instant,
     timer: Option<Timer>,
 }
 
 impl Sleep {
-    pub(crate) fn new(driver: Rc<RefCell<Driver>>, length: Duration) -> Self {
+    pub(crate) fn new(driver: Rc<DriverCell>, length: Duration) -> Self {
         let until = driver.borrow().now().after(length);
         Self {
             driver,
@@ -148,7 +147,8 @@ impl Sleep {
 
     fn forget_timer(&mut self) {
         if let Some(timer) = self.timer.take() {
-            self.driver.borrow_mut().timers.remove(timer);
+            let waker = self.driver.borrow_mut().timers.remove(timer);
+            drop(waker);
         }
     }
 }

@@ -10,7 +10,7 @@ use core::{
 
 use urlfetch_core::{FetchError, Hop, Response, RpcKey, State};
 
-use crate::{Client, Error, IntoRequest, driver::Driver, error::Raised, transport::Until};
+use crate::{Client, Error, IntoRequest, driver::DriverCell, error::Raised, transport::Until};
 
 /// What runs when an rpc has finished: once, on the stack that waits for it. It is lent the rpc, so that it need not own it.
 type Callback = Box<dyn FnOnce(&Rpc) -> Result<(), Raised>>;
@@ -73,7 +73,7 @@ impl Rpc {
         }
     }
 
-    pub(crate) fn driver(&self) -> &Rc<RefCell<Driver>> {
+    pub(crate) fn driver(&self) -> &Rc<DriverCell> {
         &self.client.0.driver
     }
 
@@ -90,12 +90,13 @@ impl Rpc {
     /// Sets or replaces the callback. It runs once, inside the first wait that sees the rpc finished, whether the fetch succeeded
     /// or not; set after that, it never runs (semantics.md section 5).
     pub fn set_callback<R: Outcome>(&self, callback: impl FnOnce(&Self) -> R + 'static) {
-        *self.callback.borrow_mut() = Some(Box::new(|rpc| callback(rpc).into_result()));
+        let callback: Callback = Box::new(|rpc| callback(rpc).into_result());
+        drop(self.callback.replace(Some(callback)));
     }
 
     /// Takes the callback away: nothing runs.
     pub fn clear_callback(&self) {
-        *self.callback.borrow_mut() = None;
+        drop(self.callback.take());
     }
 
     /// Starts the call and its deadline, without waiting for the network. Once per rpc.
@@ -167,7 +168,7 @@ impl Rpc {
         if !self.take_callback_due() {
             return Ok(());
         }
-        let callback = self.callback.borrow_mut().take();
+        let callback = self.callback.take();
         callback
             .map_or(Ok(()), |callback| callback(self))
             .map_err(Error::Callback)
@@ -334,13 +335,14 @@ impl Future for Rpc {
     type Output = Result<Response, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut before = None;
         let mut driver = self.driver().borrow_mut();
         if let Err(error) = driver.service.check_started(self.key) {
             return Poll::Ready(Err(error.into()));
         }
         driver.act(|service, _| service.execute(self.key));
         while driver.service.state(self.key) == State::Running {
-            if !driver.register(self.key, cx) {
+            if !driver.register(self.key, cx, &mut before) {
                 return Poll::Pending;
             }
         }
@@ -351,7 +353,8 @@ impl Future for Rpc {
 
 impl Drop for Rpc {
     fn drop(&mut self) {
-        self.driver().borrow_mut().drop_rpc(self.key);
+        let waiter = self.driver().borrow_mut().drop_rpc(self.key);
+        drop(waiter);
     }
 }
 

@@ -2,11 +2,11 @@
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
-use crate::{Client, driver::Driver, transport::Transport};
+use crate::{Client, driver::DriverCell, transport::Transport};
 
 #[derive(Default)]
 struct Shared {
-    driver: Option<Rc<RefCell<Driver>>>,
+    driver: Option<Rc<DriverCell>>,
     client: Option<Client>,
 }
 
@@ -34,12 +34,12 @@ fn with<T>(act: impl FnOnce(&mut Shared) -> T) -> T {
 #[cfg(not(any(feature = "std", target_family = "wasm")))]
 compile_error!("outside WebAssembly the crate urlfetch needs its feature `std`");
 
-fn new_driver(transport: impl Transport + 'static) -> Rc<RefCell<Driver>> {
-    Rc::new(RefCell::new(Driver::new(alloc::boxed::Box::new(transport))))
+fn new_driver(transport: impl Transport + 'static) -> Rc<DriverCell> {
+    Rc::new(DriverCell::new(alloc::boxed::Box::new(transport)))
 }
 
 /// The driver over wasi:http, or over what was installed.
-pub(crate) fn driver() -> Rc<RefCell<Driver>> {
+pub(crate) fn driver() -> Rc<DriverCell> {
     with(|shared| {
         #[cfg(target_family = "wasm")]
         let transport = crate::p2::Wasi::new;

@@ -1,12 +1,12 @@
 //! Waiting for one of several rpcs, or for all of them, and giving up on it. Semantics.md section 6.
 use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 use urlfetch_core::{ErrorKind, FetchError, Judged, RpcKey, State};
 
 use crate::{
     Error, Rpc,
-    driver::Driver,
+    driver::{Driver, DriverCell},
     transport::{Pollable, Until},
 };
 
@@ -186,7 +186,7 @@ pub fn wait_any_due(rpcs: &[&Rpc], until: Option<&Pollable>) -> Result<Waited, F
     wait(&mut driver.borrow_mut(), &keys, until, true)
 }
 
-fn keys(driver: &Rc<RefCell<Driver>>, rpcs: &[&Rpc]) -> Result<Vec<RpcKey>, FetchError> {
+fn keys(driver: &Rc<DriverCell>, rpcs: &[&Rpc]) -> Result<Vec<RpcKey>, FetchError> {
     if rpcs.iter().any(|rpc| !Rc::ptr_eq(rpc.driver(), driver)) {
         return Err(FetchError::local(
             ErrorKind::Misuse,
@@ -281,12 +281,12 @@ pub fn wait_all<'a>(rpcs: impl IntoIterator<Item = &'a Rpc>) -> Result<(), Error
 
 /// Reads, from now on, which rpcs have finished: so that waiting for many takes time with their number only.
 struct Log<'a> {
-    driver: &'a RefCell<Driver>,
+    driver: &'a DriverCell,
     read: usize,
 }
 
 impl<'a> Log<'a> {
-    fn open(driver: &'a RefCell<Driver>) -> Self {
+    fn open(driver: &'a DriverCell) -> Self {
         let read = driver.borrow_mut().log.open();
         Self { driver, read }
     }

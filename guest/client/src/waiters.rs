@@ -1,6 +1,6 @@
 //! Who is to be woken: those who await an rpc, and those who sleep.
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
-use core::{future::Future, pin::Pin, task::Waker};
+use core::{future::Future, mem, pin::Pin, task::Waker};
 
 use urlfetch_core::Instant;
 
@@ -9,7 +9,22 @@ pub(crate) type Watch = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Who awaits each rpc, by its number.
 #[derive(Default)]
-pub(crate) struct Waiters(Vec<Waiter>);
+pub(crate) struct Waiters {
+    places: Vec<Waiter>,
+    pub(crate) woken: Wakers,
+}
+
+/// Those who are woken when this is dropped: after the driver was let go, since a waker may run what comes back to it.
+#[derive(Default)]
+pub(crate) struct Wakers(Vec<Waker>);
+
+impl Drop for Wakers {
+    fn drop(&mut self) {
+        for waker in self.0.drain(..) {
+            waker.wake();
+        }
+    }
+}
 
 #[derive(Default)]
 pub(crate) struct Waiter {
@@ -20,22 +35,22 @@ pub(crate) struct Waiter {
 impl Waiters {
     /// The place of one rpc.
     pub(crate) fn place(&mut self, rpc: usize) -> &mut Waiter {
-        if self.0.len() <= rpc {
-            self.0.resize_with(rpc + 1, Waiter::default);
+        if self.places.len() <= rpc {
+            self.places.resize_with(rpc + 1, Waiter::default);
         }
-        &mut self.0[rpc]
+        &mut self.places[rpc]
     }
 
     /// Wakes whoever awaits the rpc. It is told once, and comes again when it wants to know more.
     pub(crate) fn wake(&mut self, rpc: usize) {
-        if let Some(waker) = self.0.get_mut(rpc).and_then(|waiter| waiter.waker.take()) {
-            waker.wake();
-        }
+        let waiter = self.places.get_mut(rpc);
+        let waker = waiter.and_then(|waiter| waiter.waker.take());
+        self.woken.0.extend(waker);
     }
 
     /// Drops what another reactor watches for the rpc. True when there was anything.
     pub(crate) fn drop_watches(&mut self, rpc: usize) -> bool {
-        let Some(waiter) = self.0.get_mut(rpc) else {
+        let Some(waiter) = self.places.get_mut(rpc) else {
             return false;
         };
         let had_any = !waiter.watches.is_empty();
@@ -43,11 +58,9 @@ impl Waiters {
         had_any
     }
 
-    /// Forgets the rpc.
-    pub(crate) fn forget(&mut self, rpc: usize) {
-        if let Some(waiter) = self.0.get_mut(rpc) {
-            *waiter = Waiter::default();
-        }
+    /// Forgets the rpc. What it returns is to be dropped after the driver was let go: it may own what comes back to it.
+    pub(crate) fn forget(&mut self, rpc: usize) -> Option<Waiter> {
+        self.places.get_mut(rpc).map(mem::take)
     }
 }
 
@@ -70,10 +83,10 @@ impl Timers {
         timer
     }
 
-    pub(crate) fn remove(&mut self, timer: Timer) {
-        if let Ok(place) = self.line.binary_search_by_key(&timer, |(other, _)| *other) {
-            self.line.remove(place);
-        }
+    /// What it returns is to be dropped after the driver was let go.
+    pub(crate) fn remove(&mut self, timer: Timer) -> Option<(Timer, Waker)> {
+        let place = self.line.binary_search_by_key(&timer, |(other, _)| *other);
+        self.line.remove(place.ok()?)
     }
 
     /// When the first of them is due.
@@ -81,11 +94,11 @@ impl Timers {
         self.line.front().map(|((at, _), _)| *at)
     }
 
-    pub(crate) fn wake(&mut self, now: Instant) {
+    pub(crate) fn wake(&mut self, now: Instant, woken: &mut Wakers) {
         while self.next().is_some_and(|at| at <= now) {
-            if let Some((_, waker)) = self.line.pop_front() {
-                waker.wake();
-            }
+            woken
+                .0
+                .extend(self.line.pop_front().map(|(_, waker)| waker));
         }
     }
 }

@@ -2,8 +2,8 @@
 mod common;
 use std::{
     cell::{Cell, RefCell},
-    future::{pending, ready},
-    pin::pin,
+    future::{Future, pending, ready},
+    pin::{Pin, pin},
     rc::Rc,
     sync::{
         Arc,
@@ -294,4 +294,91 @@ fn a_cancelled_rpc_wakes_who_awaits_it() {
         .unwrap();
     assert!(cancelled);
     assert_eq!(result.unwrap_err().kind(), Some(ErrorKind::Cancelled));
+}
+
+/// What a small executor has: a task that owns its future and is its own waker.
+struct Task(RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>);
+
+// SAFETY: none of this leaves its thread.
+unsafe impl Send for Task {}
+// SAFETY: as above.
+unsafe impl Sync for Task {}
+
+impl Task {
+    fn spawn(future: impl Future<Output = ()> + 'static) -> Arc<Self> {
+        let task = Arc::new(Self(RefCell::new(Some(Box::pin(future)))));
+        Arc::clone(&task).poll();
+        task
+    }
+
+    fn poll(self: Arc<Self>) {
+        let waker = Waker::from(Arc::clone(&self));
+        let mut future = self.0.borrow_mut();
+        let polled = future
+            .as_mut()
+            .map(|future| future.as_mut().poll(&mut Context::from_waker(&waker)));
+        if polled.is_some_and(|polled| polled.is_ready()) {
+            *future = None;
+        }
+    }
+}
+
+/// It is polled on the spot, where others would put it in a queue.
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.poll();
+    }
+}
+
+#[test]
+fn a_waker_may_run_what_uses_rpcs_on_the_spot() {
+    let (client, notes) = (client(), common::Notes::new());
+    let (own, seen) = (client.clone(), notes.clone());
+    let task = Task::spawn(async move {
+        for path in ["20", "30"] {
+            let rpc = own.rpc().fetch(url(path)).unwrap();
+            seen.add(rpc.await.unwrap().text());
+            own.sleep(10 * MS).await;
+        }
+        seen.add("done");
+    });
+    client
+        .block_on(async { client.sleep(100 * MS).await })
+        .unwrap();
+    assert_eq!(notes.take(), ["/20", "/30", "done"]);
+    assert!(task.0.borrow().is_none());
+}
+
+#[test]
+fn a_waker_may_be_the_last_owner_of_the_task_and_its_rpc() {
+    /// As of an executor that is gone: nobody polls any more.
+    struct Gone {
+        _task: Arc<Task>,
+    }
+    impl Wake for Gone {
+        fn wake(self: Arc<Self>) {}
+    }
+    let client = client();
+    let abandon = |future: Pin<Box<dyn Future<Output = ()>>>| {
+        let task = Arc::new(Task(RefCell::new(Some(future))));
+        let waker = Waker::from(Arc::new(Gone {
+            _task: Arc::clone(&task),
+        }));
+        let mut future = task.0.borrow_mut();
+        let polled = future
+            .as_mut()
+            .unwrap()
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    };
+    let own = client.clone();
+    abandon(Box::pin(async move {
+        drop(own.rpc().fetch(url("10")).unwrap().await);
+    }));
+    let own = client.clone();
+    abandon(Box::pin(async move { own.sleep(20 * MS).await }));
+    client.drain();
+    client.block_on(client.sleep(30 * MS)).unwrap();
+    assert_eq!(client.turn(&[]).finished, [0; 0], "both are dropped");
 }

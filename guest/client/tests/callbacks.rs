@@ -254,3 +254,17 @@ fn it_may_drop_other_rpcs_and_their_client() {
         .unwrap();
     rpc.check_success().unwrap();
 }
+
+#[test]
+fn one_that_is_replaced_may_use_its_rpc_as_it_goes() {
+    struct Farewell(Rc<Rpc>);
+    impl Drop for Farewell {
+        fn drop(&mut self) {
+            self.0.clear_callback();
+        }
+    }
+    let rpc = Rc::new(client().create_rpc());
+    let farewell = Farewell(Rc::clone(&rpc));
+    rpc.set_callback(move |_| drop(farewell));
+    rpc.set_callback(|_| ());
+}
