@@ -182,15 +182,13 @@ impl Driver {
         self.service.next_deadline().is_some() || self.timers.next().is_some()
     }
 
-    /// Feeds what has happened to the exchanges that woke us. True when anything had.
-    fn take_in(&mut self, woken: &mut Woken, now: Instant) -> bool {
-        let mut any = false;
+    /// Feeds what has happened to the exchanges that woke us.
+    fn take_in(&mut self, woken: &mut Woken, now: Instant) {
         for exchange in woken.exchanges.drain(..) {
             if let Some(rpc) = self.service.key(exchange) {
-                any |= self.advance(rpc, now);
+                self.advance(rpc, now);
             }
         }
-        any
     }
 
     /// Feeds what has happened to one exchange. True when anything had.
@@ -225,16 +223,14 @@ impl Driver {
         if expired.is_empty() {
             return;
         }
-        loop {
-            let mut any = false;
+        let mut any = true;
+        while mem::take(&mut any) {
+            // A host may need to be asked before it goes on. Whoever else has news is named again by the next wait.
+            self.transport.wait(Until::Now, &[], woken);
+            woken.exchanges.clear();
             for &rpc in &expired {
                 any |= self.advance(rpc, now);
             }
-            if !any {
-                break;
-            }
-            self.transport.wait(Until::Now, &[], woken);
-            self.take_in(woken, now);
         }
         for rpc in expired {
             if self.service.handle_timeout(rpc, now) {

@@ -21,7 +21,8 @@ pub enum Until {
 /// What a [`Transport::wait`] saw.
 #[derive(Debug, Default)]
 pub struct Woken {
-    /// Exchanges that may have an event. Naming one too many is harmless, one twice as well.
+    /// Exchanges that may have an event, named by every wait until it was asked for. Naming one too many is harmless, one twice as
+    /// well.
     pub exchanges: Vec<usize>,
     /// Places, in `others`, of the pollables that are ready.
     pub others: Vec<u32>,
