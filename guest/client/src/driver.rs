@@ -133,6 +133,8 @@ impl Driver {
 
     /// Drops an rpc and with it what it has out. What it returns is to be dropped after the driver was let go.
     pub(crate) fn drop_rpc(&mut self, rpc: RpcKey) -> Option<Waiter> {
+        // Watches hold children of what the transport is about to drop.
+        self.waiters.drop_watches(rpc.index());
         let waiter = self.waiters.forget(rpc.index());
         self.act(|service, _| service.drop_rpc(rpc))
             .then(|| self.transport.end(rpc.index()));
