@@ -1,1 +1,13 @@
-//! x
+//! What the tests share: the component as one object, worlds with a watchdog, an origin of raw bytes, and goldens.
+//!
+//! It drives the component by its exports only, through `urlfetch-host`; nothing here knows what the component decides.
+
+mod golden;
+mod instance;
+mod raw_origin;
+mod watched;
+
+pub use golden::check_golden;
+pub use instance::{Client, FUEL, Instance, Rpc, request};
+pub use raw_origin::RawOrigin;
+pub use watched::on_sockets;

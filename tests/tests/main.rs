@@ -1,0 +1,23 @@
+//! The claims about the component as a whole, one file for each topic.
+//!
+//! Under virtual time wherever time matters; over real sockets where sockets do, with a watchdog and free ports.
+
+mod bodies;
+mod callbacks;
+mod compose;
+mod deadline;
+mod fan_out;
+mod futures;
+mod hostile;
+mod leaks;
+mod promise;
+mod run;
+mod size;
+mod ticker;
+mod upload;
+
+/// The guest programs and examples, built by `build.rs`. A program that no claim runs does not compile.
+#[deny(dead_code)]
+mod programs {
+    include!(concat!(env!("OUT_DIR"), "/programs.rs"));
+}
