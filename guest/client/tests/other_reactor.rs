@@ -64,6 +64,14 @@ impl Host {
         }
     }
 
+    /// A host traps when an exchange moves on or goes while somebody holds a pollable of it.
+    fn assert_unwatched(&self, exchange: usize) {
+        let pollables = self.pollables.borrow();
+        let is_watched =
+            |subject: &Subject| matches!(subject, Subject::Exchange(other) if *other == exchange);
+        assert!(!pollables.values().any(is_watched), "{exchange} is watched");
+    }
+
     /// Blocks until something watched may be ready.
     fn poll(&self) {
         let subjects: Vec<Subject> = self.pollables.borrow().values().copied().collect();
@@ -89,9 +97,11 @@ impl Transport for Host {
         self.script.borrow_mut().send(exchange, request, now)
     }
     fn next_event(&mut self, exchange: usize, at_most: usize) -> Option<Event> {
+        self.assert_unwatched(exchange);
         self.script.borrow_mut().next_event(exchange, at_most)
     }
     fn end(&mut self, exchange: usize) {
+        self.assert_unwatched(exchange);
         self.script.borrow_mut().end(exchange);
     }
     fn wait(&mut self, until: Until, _others: &[&Pollable], woken: &mut Woken) {
@@ -235,6 +245,31 @@ fn dropping_one_drops_what_is_watched_for_it() {
     );
     run(&host, async {
         drop(select(slow, fast).await);
+    });
+    assert!(host.pollables.borrow().is_empty());
+}
+
+#[test]
+fn a_synchronous_wait_in_between_does_no_harm() {
+    let host = Host::new(common::origins());
+    let client = Client::with_transport(host.clone());
+    client.use_reactor(host.clone());
+    let (awaited, cancelled) = (
+        client.rpc().fetch(url("to/30")).unwrap(),
+        client.rpc().fetch(url("4000")).unwrap(),
+    );
+    run(&host, async {
+        let mut awaited = pin!(awaited);
+        let mut cancelled = pin!(cancelled);
+        let first = std::future::poll_fn(|cx| {
+            assert!(awaited.as_mut().poll(cx).is_pending());
+            assert!(cancelled.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        });
+        first.await;
+        client.progress();
+        assert!(cancelled.cancel());
+        assert_eq!(awaited.await.unwrap().content, b"/30");
     });
     assert!(host.pollables.borrow().is_empty());
 }
