@@ -36,7 +36,9 @@ impl GuestClient for Client {
     }
 
     fn create_rpc(&self, deadline: Option<f64>) -> Result<fetch::Rpc, FetchError> {
-        self.create(deadline).map(|rpc| fetch::Rpc::new(Rpc(rpc))).map_err(to_error)
+        self.create(deadline)
+            .map(|rpc| fetch::Rpc::new(Rpc(rpc)))
+            .map_err(to_error)
     }
 
     fn fetch(&self, request: Request, deadline: Option<f64>) -> Result<Response, FetchError> {
@@ -93,7 +95,8 @@ impl GuestClient for Client {
     }
 
     fn set_current_request(&self, authority: Option<String>, path: String) -> Set {
-        self.0.set_current_request(authority.map(|authority| CurrentRequest { authority, path }));
+        self.0
+            .set_current_request(authority.map(|authority| CurrentRequest { authority, path }));
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use bindings::exports::urlfetch::rpc::fetch;
 use convert::to_error;
+use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 
 #[allow(missing_docs, reason = "generated; the WIT has the documentation")]
 mod bindings {
@@ -24,7 +25,7 @@ mod bindings {
 }
 
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
 /// Nothing here panics by what a caller passes; if something does all the same, the instance ends.
 #[panic_handler]

@@ -34,16 +34,25 @@ impl GuestRpc for Rpc {
     }
 
     fn check_success(&self) -> Result<(), FetchError> {
-        let outcome = self.0.outcome(|outcome| outcome.as_ref().map(|_| ()).map_err(Clone::clone));
+        let outcome = self
+            .0
+            .outcome(|outcome| outcome.as_ref().map(|_| ()).map_err(Clone::clone));
         outcome.map_err(to_error)
     }
 
     fn get_result(&self) -> Result<Response, FetchError> {
-        self.0.outcome(Clone::clone).map(to_response).map_err(to_error)
+        self.0
+            .outcome(Clone::clone)
+            .map(to_response)
+            .map_err(to_error)
     }
 
     fn into_result(rpc: fetch::Rpc) -> Result<Response, FetchError> {
-        rpc.into_inner::<Self>().0.into_outcome().map(to_response).map_err(to_error)
+        rpc.into_inner::<Self>()
+            .0
+            .into_outcome()
+            .map(to_response)
+            .map_err(to_error)
     }
 
     fn cancel(&self) -> bool {
@@ -51,7 +60,9 @@ impl GuestRpc for Rpc {
     }
 
     fn hops(&self) -> Vec<Hop> {
-        let hops = self.0.hops(|hops, start| hops.iter().map(|hop| to_hop(hop, start)).collect());
+        let hops = self
+            .0
+            .hops(|hops, start| hops.iter().map(|hop| to_hop(hop, start)).collect());
         hops.unwrap_or_default()
     }
 

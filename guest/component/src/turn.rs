@@ -25,14 +25,22 @@ struct Turned {
 fn lower(list: Vec<u32>) -> List {
     let list = list.into_boxed_slice();
     let length = list.len();
-    List { pointer: Box::into_raw(list).cast(), length }
+    List {
+        pointer: Box::into_raw(list).cast(),
+        length,
+    }
 }
 
 /// # Safety
 /// `list` came from [`lower`] and is raised once.
 unsafe fn raise(list: &List) -> Box<[u32]> {
     // SAFETY: pointer and length are those of the box that `lower` took apart.
-    unsafe { Box::from_raw(core::ptr::slice_from_raw_parts_mut(list.pointer, list.length)) }
+    unsafe {
+        Box::from_raw(core::ptr::slice_from_raw_parts_mut(
+            list.pointer,
+            list.length,
+        ))
+    }
 }
 
 /// # Safety
@@ -46,11 +54,20 @@ unsafe extern "C" fn turn(client: *const u8, others: *mut u32, length: usize) ->
     };
     // Borrowed handles are ours for the call, and have to be dropped before it returns: dropping these does it.
     // SAFETY: each handle is a pollable's and is wrapped once.
-    let others: Vec<Pollable> = handles.iter().map(|&handle| unsafe { Pollable::from_handle(handle) }).collect();
+    let others: Vec<Pollable> = handles
+        .iter()
+        .map(|&handle| unsafe { Pollable::from_handle(handle) })
+        .collect();
     // SAFETY: as said above.
     let client = unsafe { ClientBorrow::lift(client) };
-    let turned = client.get::<Client>().0.turn(&others.iter().collect::<Vec<_>>());
-    Box::into_raw(Box::new(Turned { finished: lower(turned.finished), ready: lower(turned.ready) }))
+    let turned = client
+        .get::<Client>()
+        .0
+        .turn(&others.iter().collect::<Vec<_>>());
+    Box::into_raw(Box::new(Turned {
+        finished: lower(turned.finished),
+        ready: lower(turned.ready),
+    }))
 }
 
 /// # Safety

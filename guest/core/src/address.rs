@@ -3,7 +3,7 @@
 //! This is the guest's half of the defence against requests forged through us (SSRF). A name whose DNS answer is a private address
 //! passes here: only the host sees what a name resolves to.
 
-use core::net::Ipv6Addr;
+use crate::text::{cut, number};
 
 #[cfg(test)]
 #[path = "tests/address.rs"]
@@ -58,30 +58,31 @@ const fn v4(a: u8, b: u8, c: u8, d: u8) -> u32 {
 /// An IPv4 address is recognised in every spelling of the WHATWG URL standard (section 3.5, "ends in a number"): decimal, octal and
 /// hexadecimal, one to four parts, a trailing dot. What ends in a number without being an address is not public.
 pub fn is_public_host(host: &str) -> bool {
-    if let Some(literal) = host.strip_prefix('[') {
-        let address = literal.strip_suffix(']').and_then(|text| text.parse().ok());
+    if let [b'[', literal @ ..] = host.as_bytes() {
+        let address = literal.strip_suffix(b"]").and_then(parse_v6);
         return address.is_some_and(is_public_v6);
     }
-    let name = host.strip_suffix('.').unwrap_or(host);
+    let name = host.as_bytes();
+    let name = name.strip_suffix(b".").unwrap_or(name);
     if !name
-        .bytes()
+        .iter()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
     {
         return false;
     }
-    let (head, last) = match name.rsplit_once('.') {
-        Some((head, last)) => (Some(head), last),
-        None => (None, name),
-    };
-    if last.is_empty() {
+    let Some(last) = name
+        .rsplit(|&byte| byte == b'.')
+        .next()
+        .filter(|last| !last.is_empty())
+    else {
         return false;
-    }
-    if last.bytes().all(|byte| byte.is_ascii_digit()) || number(last).is_some() {
-        return parse_v4(head, last).is_some_and(is_public_v4);
+    };
+    if last.iter().all(u8::is_ascii_digit) || number_v4(last).is_some() {
+        return parse_v4(name).is_some_and(is_public_v4);
     }
     !NOT_PUBLIC_NAMES
         .iter()
-        .any(|suffix| is_or_is_under(name.as_bytes(), suffix))
+        .any(|suffix| is_or_is_under(name, suffix))
 }
 
 fn is_or_is_under(name: &[u8], suffix: &[u8]) -> bool {
@@ -95,41 +96,98 @@ fn is_or_is_under(name: &[u8], suffix: &[u8]) -> bool {
 }
 
 /// The IPv4 parser of the WHATWG URL standard: every part but the last is one byte, the last one fills what is left.
-fn parse_v4(head: Option<&str>, last: &str) -> Option<u32> {
+fn parse_v4(name: &[u8]) -> Option<u32> {
     let mut address: u64 = 0;
     let mut bits = 32;
-    for part in head.iter().flat_map(|head| head.split('.')) {
-        let byte = u8::try_from(number(part)?).ok()?;
+    let mut rest = name;
+    loop {
+        let (part, after) = cut(rest, b".");
+        let value = number_v4(part)?;
+        let [_, after @ ..] = after else {
+            let fits = value >> bits == 0;
+            return fits.then_some((address | value) as u32);
+        };
+        rest = after;
         bits -= 8;
-        if bits == 0 {
+        if bits == 0 || value > 0xff {
             return None;
         }
-        address |= u64::from(byte) << bits;
+        address |= value << bits;
     }
-    let rest = number(last)?;
-    if rest >> bits != 0 {
-        return None;
-    }
-    u32::try_from(address | rest).ok()
 }
 
 /// A part of an IPv4 address: `0x` begins a hexadecimal number and alone is 0, another leading zero an octal one. Saturates, because
 /// a number that is too large is still a number.
-fn number(part: &str) -> Option<u64> {
-    let (digits, radix) = match part.as_bytes() {
-        [] => return None,
-        [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
-        [b'0', digits @ ..] => (digits, 8),
-        digits => (digits, 10),
-    };
-    let mut value: u64 = 0;
-    for &digit in digits {
-        let digit = char::from(digit).to_digit(radix)?;
-        value = value
-            .saturating_mul(radix.into())
-            .saturating_add(digit.into());
+fn number_v4(part: &[u8]) -> Option<u64> {
+    match part {
+        b"0" | b"0x" | b"0X" => Some(0),
+        [b'0', b'x' | b'X', digits @ ..] => number(digits, 16),
+        [b'0', digits @ ..] => number(digits, 8),
+        digits => number(digits, 10),
     }
-    Some(value)
+}
+
+/// The eight groups of an IPv6 address, as text of RFC 4291 section 2.2 without zone.
+pub(crate) fn parse_v6(text: &[u8]) -> Option<[u16; 8]> {
+    let mut groups = [0; 8];
+    let mut count = 0;
+    // Where `::` stands, for one zero or more.
+    let mut gap = None;
+    let mut rest = text;
+    if let [b':', b':', after @ ..] = rest {
+        gap = Some(0);
+        rest = after;
+    }
+    while !rest.is_empty() {
+        let (group, after) = cut(rest, b":");
+        if after.is_empty() && group.contains(&b'.') {
+            let address = parse_dotted(group)?;
+            *groups.get_mut(count)? = (address >> 16) as u16;
+            *groups.get_mut(count + 1)? = address as u16;
+            count += 2;
+            break;
+        }
+        if group.len() > 4 {
+            return None;
+        }
+        *groups.get_mut(count)? = number(group, 16)? as u16;
+        count += 1;
+        rest = match after {
+            [] => after,
+            [b':', b':', after @ ..] if gap.is_none() => {
+                gap = Some(count);
+                after
+            }
+            [b':', after @ ..] if !after.is_empty() => after,
+            _ => return None,
+        };
+    }
+    match gap {
+        None => (count == 8).then_some(groups),
+        Some(gap) => {
+            // What stands behind the gap goes to the end.
+            let zeros = 8_usize.checked_sub(count).filter(|zeros| *zeros > 0)?;
+            for place in (gap..count).rev() {
+                groups.swap(place, place + zeros);
+            }
+            Some(groups)
+        }
+    }
+}
+
+/// An IPv4 address of four decimal numbers, the only form that RFC 4291 has inside of IPv6.
+fn parse_dotted(text: &[u8]) -> Option<u32> {
+    let mut address = 0;
+    let mut parts = 0;
+    for part in text.split(|&byte| byte == b'.') {
+        let value = number(part, 10).filter(|value| *value <= 0xff)?;
+        if part.len() > 1 && part.starts_with(b"0") {
+            return None;
+        }
+        address = address << 8 | value as u32;
+        parts += 1;
+    }
+    (parts == 4).then_some(address)
 }
 
 fn is_public_v4(address: u32) -> bool {
@@ -141,8 +199,8 @@ fn is_public_v4(address: u32) -> bool {
 /// Judges by the one block that is assigned for global unicast, 2000::/3, less what the IANA IPv6 Special-Purpose Address Registry
 /// takes out of it. So loopback, unique local, link-local, site-local, multicast, IPv4-compatible and every block not yet assigned
 /// need no line of their own. Forms that a network turns into IPv4 count as the IPv4 address inside.
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, high, low] = address.segments();
+fn is_public_v6(groups: [u16; 8]) -> bool {
+    let [a, b, c, d, e, f, high, low] = groups;
     let pair = |high: u16, low: u16| u32::from(high) << 16 | u32::from(low);
     match (a, b, c, d, e, f) {
         // IPv4-mapped (RFC 4291 section 2.5.5.2), and NAT64 by its well-known prefix (RFC 6052).

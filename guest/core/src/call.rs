@@ -8,12 +8,7 @@
 //!    ^                 | redirect                                        ^
 //!    +-----------------+          failure, deadline, cancel from anywhere
 //! ```
-use alloc::{
-    boxed::Box,
-    rc::Rc,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 use core::mem;
 
 use crate::{
@@ -22,8 +17,8 @@ use crate::{
     content::{Content, Progress},
     gunzip::Decoder,
     headers::{self, Additions},
-    policy::join,
     redirect::{Attempt, Judgement},
+    text::{decimal, number},
     url::{Url, UrlError},
 };
 
@@ -139,7 +134,7 @@ impl Call {
             url: request.url.clone(),
             ..FetchError::local(kind, detail)
         };
-        let invalid = |error: UrlError| fail(ErrorKind::InvalidUrl, error.to_string());
+        let invalid = |error: UrlError| fail(ErrorKind::InvalidUrl, error.text());
         let parsed = Url::parse(&request.url);
         if let Err(error @ UrlError::TooLong) = parsed {
             return Err(invalid(error));
@@ -276,11 +271,7 @@ impl Call {
             hop.head_at = Some(now);
         }
         if !(100..600).contains(&status) {
-            let status = headers::decimal(usize::from(status));
-            let detail = join(&[
-                "HTTP has no status ",
-                core::str::from_utf8(&status).unwrap_or_default(),
-            ]);
+            let detail = &["HTTP has no status ", &decimal(status.into())];
             return self.fail(ErrorKind::Download, Phase::Request, detail, now);
         }
         for (name, _) in &mut headers {
@@ -319,7 +310,7 @@ impl Call {
                     return;
                 }
                 Judgement::Fail { kind, detail, url } => {
-                    self.fail(kind, Phase::Redirect, detail, now);
+                    self.fail(kind, Phase::Redirect, &[&detail], now);
                     if let (Stage::Done(Err(error)), Some(url)) = (&mut self.stage, url) {
                         error.url = url.as_str().into();
                     }
@@ -340,12 +331,7 @@ impl Call {
         let declared = match declared_length(&response.headers) {
             Ok(declared) => declared,
             Err(detail) if !bodiless => {
-                return self.fail(
-                    ErrorKind::MalformedReply,
-                    Phase::Request,
-                    detail.into(),
-                    now,
-                );
+                return self.fail(ErrorKind::MalformedReply, Phase::Request, &[detail], now);
             }
             Err(_) => None,
         };
@@ -358,8 +344,8 @@ impl Call {
                     .retain(|(name, _)| name != "content-encoding");
                 decoder = Decoder::new(layers);
                 if decoder.is_none() {
-                    let detail = "more layers of gzip than are undone".into();
-                    return self.fail(ErrorKind::MalformedReply, Phase::Decode, detail, now);
+                    let detail = "more layers of gzip than are undone";
+                    return self.fail(ErrorKind::MalformedReply, Phase::Decode, &[detail], now);
                 }
             }
         }
@@ -377,7 +363,7 @@ impl Call {
         match receiving.1.push(piece) {
             Ok(Progress::More) => {}
             Ok(Progress::Full) => self.deliver(now),
-            Err((kind, phase, detail)) => self.fail(kind, phase, detail, now),
+            Err((kind, phase, detail)) => self.fail(kind, phase, &[detail], now),
         }
     }
 
@@ -388,7 +374,7 @@ impl Call {
         match receiving.1.end() {
             Ok(()) => self.deliver(now),
             Err((kind, phase, detail)) => {
-                self.fail(kind, phase, detail, now);
+                self.fail(kind, phase, &[detail], now);
                 // The transport broke off: as when it had said so itself.
                 if let (ErrorKind::ConnectionClosed, Stage::Done(Err(error))) =
                     (kind, &mut self.stage)
@@ -408,7 +394,7 @@ impl Call {
         let mut response = mem::take(response);
         (response.content, response.was_truncated) = content.take();
         if self.method != Method::Head {
-            let length = headers::decimal(response.content.len());
+            let length = decimal(response.content.len()).into_bytes();
             for (_, value) in response
                 .headers
                 .iter_mut()
@@ -419,8 +405,8 @@ impl Call {
         }
         let kept = response.content.len() as u64;
         if response.was_truncated && !self.request.allow_truncated {
-            let detail = "the content exceeds the client's limit (set-max-response)".into();
-            self.fail(ErrorKind::ResponseTooLarge, Phase::Body, detail, now);
+            let detail = "the content exceeds the client's limit (set-max-response)";
+            self.fail(ErrorKind::ResponseTooLarge, Phase::Body, &[detail], now);
             if let Stage::Done(Err(error)) = &mut self.stage {
                 error.response = Some(Box::new(response));
             }
@@ -449,11 +435,8 @@ impl Call {
             Retry::Idempotent => self.request.method.is_idempotent(),
             Retry::Always => unsent || self.request.method.is_idempotent(),
         };
-        let detail = if failure.detail.is_empty() {
-            failure.code.name().into()
-        } else {
-            join(&[failure.code.name(), ": ", &failure.detail])
-        };
+        let more = if failure.detail.is_empty() { "" } else { ": " };
+        let detail = &[failure.code.name(), more, &failure.detail];
         self.fail(verdict.kind, phase, detail, now);
         if let Stage::Done(Err(error)) = &mut self.stage {
             error.code = verdict.code;
@@ -467,12 +450,8 @@ impl Call {
             return;
         }
         let phase = self.phase();
-        self.fail(
-            ErrorKind::DeadlineExceeded,
-            phase,
-            "the deadline passed".into(),
-            now,
-        );
+        let detail = &["the deadline passed"];
+        self.fail(ErrorKind::DeadlineExceeded, phase, detail, now);
         if let Stage::Done(Err(error)) = &mut self.stage {
             error.retryable = phase == Phase::Queued || self.request.method.is_idempotent();
         }
@@ -484,12 +463,8 @@ impl Call {
             return false;
         }
         let phase = self.phase();
-        self.fail(
-            ErrorKind::Cancelled,
-            phase,
-            "the call was cancelled".into(),
-            now,
-        );
+        let detail = &["the call was cancelled"];
+        self.fail(ErrorKind::Cancelled, phase, detail, now);
         true
     }
 
@@ -503,7 +478,7 @@ impl Call {
         }
     }
 
-    fn fail(&mut self, kind: ErrorKind, phase: Phase, detail: String, now: Instant) {
+    fn fail(&mut self, kind: ErrorKind, phase: Phase, detail: &[&str], now: Instant) {
         self.received = self.received();
         let url = self
             .url
@@ -513,7 +488,7 @@ impl Call {
         let error = FetchError {
             phase,
             url,
-            ..FetchError::local(kind, detail)
+            ..FetchError::local(kind, detail.concat())
         };
         self.finish(Err(error), now);
     }
@@ -538,7 +513,8 @@ fn declared_length(headers: &[(String, Vec<u8>)]) -> Result<Option<u64>, &'stati
     let mut declared = None;
     let lines = headers.iter().filter(|(name, _)| name == "content-length");
     for value in lines.flat_map(|(_, value)| value.split(|&byte| byte == b',')) {
-        let length = headers::parse_decimal(value).ok_or("content-length is no number")?;
+        let length = number(value.trim_ascii(), 10).filter(|length| *length < u64::MAX);
+        let length = length.ok_or("content-length is no number")?;
         if declared.is_some_and(|other| other != length) {
             return Err("content-length says two different numbers");
         }

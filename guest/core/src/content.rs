@@ -1,8 +1,5 @@
 //! Collecting the body of one answer: decoding, the cap on its size, and its declared length. Semantics.md section 12, 11.5 to 11.7.
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::vec::Vec;
 
 use crate::{
     ErrorKind, Phase,
@@ -25,7 +22,7 @@ pub(crate) struct Content {
 }
 
 /// Why the content cannot be had.
-pub(crate) type Spoiled = (ErrorKind, Phase, String);
+pub(crate) type Spoiled = (ErrorKind, Phase, &'static str);
 
 /// Whether there may be more of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,7 +65,7 @@ impl Content {
             return Err((
                 ErrorKind::MalformedReply,
                 Phase::Body,
-                "the body is longer than its content-length".into(),
+                "the body is longer than its content-length",
             ));
         }
         if let Some(decoder) = &mut self.decoder {
@@ -77,7 +74,7 @@ impl Content {
                 .map_err(undecodable)?;
             if self.bytes.len() <= self.cap && self.received > most_on_the_wire(self.cap) {
                 let detail = "the gzip data is far longer than the content in it";
-                return Err((ErrorKind::MalformedReply, Phase::Decode, detail.into()));
+                return Err((ErrorKind::MalformedReply, Phase::Decode, detail));
             }
         } else if self.bytes.is_empty()
             && self
@@ -106,7 +103,7 @@ impl Content {
             .is_some_and(|declared| self.received < declared)
         {
             let detail = "the body is shorter than its content-length";
-            return Err((ErrorKind::ConnectionClosed, Phase::Body, detail.into()));
+            return Err((ErrorKind::ConnectionClosed, Phase::Body, detail));
         }
         self.decoder
             .as_ref()
@@ -140,7 +137,7 @@ impl Content {
             (
                 ErrorKind::InternalTransient,
                 Phase::Body,
-                "no memory is left for the content".into(),
+                "no memory is left for the content",
             )
         })
     }
@@ -156,5 +153,5 @@ fn undecodable(error: DecodeError) -> Spoiled {
         DecodeError::Corrupt(_) => ErrorKind::MalformedReply,
         DecodeError::NoMemory => ErrorKind::InternalTransient,
     };
-    (kind, Phase::Decode, error.to_string())
+    (kind, Phase::Decode, error.text())
 }

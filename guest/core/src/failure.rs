@@ -138,7 +138,11 @@ impl FailureCode {
             ("ProtocolError", FailureCode::HttpProtocolError),
             ("hyper", FailureCode::HttpProtocolError),
         ];
-        let known = WORDS.iter().find(|(word, _)| text.contains(word));
+        let says = |word: &str| {
+            let mut places = text.as_bytes().windows(word.len());
+            places.any(|place| place == word.as_bytes())
+        };
+        let known = WORDS.iter().find(|(word, _)| says(word));
         known.map_or(Self::InternalError, |(_, code)| *code)
     }
 }

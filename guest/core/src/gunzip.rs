@@ -37,12 +37,19 @@ pub enum DecodeError {
     NoMemory,
 }
 
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl DecodeError {
+    /// One clause for a person.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
             DecodeError::Corrupt(what) => what,
             DecodeError::NoMemory => "there is no memory for the content",
-        })
+        }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Header lines: which ones a caller may send, and what goes out on each hop. Semantics.md section 11 and 21.3.
 use alloc::{string::String, vec::Vec};
 
-use crate::policy::join;
+use crate::text::{decimal, join, shown};
 
 /// Header lines in order, repeats kept. Names are ASCII and caseless; values are bytes.
 pub type Headers = Vec<(String, Vec<u8>)>;
@@ -56,7 +56,7 @@ pub fn is_credential(name: &str) -> bool {
 pub fn find_invalid(headers: &[(String, Vec<u8>)]) -> Option<String> {
     headers.iter().find_map(|(name, value)| {
         if name.is_empty() || !name.bytes().all(is_token) {
-            let shown: String = name.escape_default().take(64).collect();
+            let shown = shown(name.as_bytes(), 64);
             return Some(join(&["header name \"", &shown, "\" is not a token"]));
         }
         let control = value
@@ -144,33 +144,7 @@ pub(crate) fn assemble(kept: &[(String, Vec<u8>)], add: &Additions<'_>) -> Heade
         push("content-type", b"application/x-www-form-urlencoded");
     }
     if let Some(length) = add.content_length {
-        push("content-length", &decimal(length));
+        push("content-length", decimal(length).as_bytes());
     }
     lines
-}
-
-/// `number` in decimal digits.
-pub(crate) fn decimal(mut number: usize) -> Vec<u8> {
-    let mut digits = Vec::with_capacity(8);
-    loop {
-        digits.push(b'0' + (number % 10) as u8);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    digits.reverse();
-    digits
-}
-
-/// The number that decimal digits say; none for anything else, and for what does not fit.
-pub(crate) fn parse_decimal(text: &[u8]) -> Option<u64> {
-    let digits = text.trim_ascii();
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |number, digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        number.checked_mul(10)?.checked_add(u64::from(digit))
-    })
 }

@@ -95,6 +95,7 @@ mod redirect;
 mod request;
 mod response;
 mod service;
+mod text;
 pub mod time;
 pub mod url;
 

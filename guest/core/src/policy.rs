@@ -2,7 +2,12 @@
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
-use crate::{ErrorKind, address, time, url::Url};
+use crate::{
+    ErrorKind, address,
+    text::{cut, join},
+    time,
+    url::Url,
+};
 
 /// The deadline of an rpc that was given none: 5 seconds (semantics.md 20.3).
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
@@ -194,30 +199,34 @@ struct AllowedOrigin {
 
 impl AllowedOrigin {
     fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://")?;
-        let (host, below) = rest
-            .strip_prefix("*.")
-            .map_or((rest, false), |host| (host, true));
-        let url = Url::parse(&join(&[scheme, "://", host])).ok()?;
-        let bare = !host.contains(['/', '?', '#']);
-        bare.then_some(Self { url, below })
+        let (front, star) = cut(text.as_bytes(), b"*");
+        let below = !star.is_empty();
+        if below && !(front.ends_with(b"//") && star.starts_with(b"*.")) {
+            return None;
+        }
+        let (front, name) = text.split_at_checked(front.len())?;
+        let url = Url::parse(&join(&[front, name.get(2..).unwrap_or_default()])).ok()?;
+        // Nothing follows host and port.
+        let marks = text
+            .bytes()
+            .filter(|byte| matches!(byte, b'/' | b'?' | b'#'));
+        (marks.count() == 2).then_some(Self { url, below })
     }
 
     fn covers(&self, url: &Url) -> bool {
         if !self.below {
             return self.url.origin() == url.origin();
         }
-        let name = |url: &Url| String::from(url.host().trim_end_matches('.'));
-        let (own, other) = (name(&self.url), name(url));
         self.url.scheme() == url.scheme()
             && self.url.port() == url.port()
-            && other
-                .strip_suffix(own.as_str())
-                .is_some_and(|front| front.len() > 1 && front.ends_with('.'))
+            && name(url)
+                .strip_suffix(name(&self.url))
+                .is_some_and(|front| front.len() > 1 && front.ends_with(b"."))
     }
 }
 
-/// The parts in one string. The formatting machinery costs more bytes of component than all our texts.
-pub(crate) fn join(parts: &[&str]) -> String {
-    parts.concat()
+/// The host without the trailing dot.
+fn name(url: &Url) -> &[u8] {
+    let host = url.host().as_bytes();
+    host.strip_suffix(b".").unwrap_or(host)
 }

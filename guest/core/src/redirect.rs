@@ -1,8 +1,11 @@
 //! The judgement of a redirect: a head goes in, what to do about it comes out, and nothing else happens. Semantics.md section 10.
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use crate::{
-    ErrorKind, Method, Policy, policy::join, request::NO_UNVALIDATED_TLS, url::Scheme, url::Url,
+    ErrorKind, Method, Policy,
+    request::NO_UNVALIDATED_TLS,
+    text::{join, shown},
+    url::{Scheme, Url},
 };
 
 /// What is to be done about a head.
@@ -66,8 +69,8 @@ impl Attempt<'_> {
         let url = match self.url.resolve(location) {
             Ok(url) => url,
             Err(error) => {
-                let shown: String = location.escape_ascii().take(200).map(char::from).collect();
-                let detail = join(&["redirect to \"", &shown, "\": ", &error.to_string()]);
+                let shown = shown(location, 200);
+                let detail = join(&["redirect to \"", &shown, "\": ", &error.text()]);
                 return fail(ErrorKind::InvalidUrl, detail, None);
             }
         };

@@ -1,7 +1,7 @@
 //! What a caller asks for, and the checks that fail before anything is sent. Semantics.md section 2.
 use alloc::{string::String, vec::Vec};
 
-use crate::{ErrorKind, FetchError, Headers, Policy, headers, policy::join, url};
+use crate::{ErrorKind, FetchError, Headers, Policy, headers, text, url};
 
 /// The most bytes of a whole request, URL, headers and payload together: 10 MiB (semantics.md 12.2).
 pub const MAX_REQUEST: usize = 10 << 20;
@@ -41,8 +41,8 @@ impl Method {
             .into_iter()
             .find(|method| name.eq_ignore_ascii_case(method.name()));
         known.ok_or_else(|| {
-            let shown: String = name.escape_default().take(64).collect();
-            let detail = join(&[
+            let shown = text::shown(name.as_bytes(), 64);
+            let detail = text::join(&[
                 "method \"",
                 &shown,
                 "\" is none of GET, POST, HEAD, PUT, DELETE, PATCH",

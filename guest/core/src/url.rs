@@ -1,13 +1,15 @@
 //! URLs as urlfetch accepts them: parsing, the rules of semantics.md section 13, and resolving a `Location`.
 //!
-//! `fluent-uri` judges the syntax of RFC 3986. A text that it accepts costs one parse and one allocation. What it rejects is looked
-//! at a second time: either a rule of ours names the fault, or path and query are percent-encoded and parsed again.
+//! RFC 3986 in one pass. A general parser would judge the bytes of path and query, which are percent-encoded here where it would
+//! refuse them, and the authority, which obeys stricter rules here. Tests compare with `fluent-uri`, which is one.
 
 use alloc::string::String;
 use core::fmt;
-use core::net::Ipv6Addr;
 
-use fluent_uri::UriRef;
+use crate::{
+    address,
+    text::{cut, decimal, join, number, push, push_hex, shown},
+};
 
 #[cfg(test)]
 #[path = "tests/url.rs"]
@@ -34,13 +36,13 @@ pub enum Scheme {
 
 impl Scheme {
     /// The scheme that `name` spells in any case (RFC 3986 section 3.1).
-    fn named(name: &str) -> Option<Scheme> {
-        if name.eq_ignore_ascii_case("https") {
-            Some(Scheme::Https)
-        } else if name.eq_ignore_ascii_case("http") {
-            Some(Scheme::Http)
+    fn named(name: &[u8]) -> Result<Scheme, UrlError> {
+        if name.eq_ignore_ascii_case(b"https") {
+            Ok(Scheme::Https)
+        } else if name.eq_ignore_ascii_case(b"http") {
+            Ok(Scheme::Http)
         } else {
-            None
+            Err(UrlError::Scheme(shown(name, SHOWN_SCHEME)))
         }
     }
 
@@ -92,31 +94,35 @@ pub enum UrlError {
     Syntax,
 }
 
+impl UrlError {
+    /// One clause for a person.
+    pub(crate) fn text(&self) -> String {
+        let port;
+        let parts = match self {
+            UrlError::TooLong => ["the URL is longer than 10,240 bytes", "", ""],
+            UrlError::Scheme(name) if name.is_empty() => ["the URL has no scheme", "", ONLY_HTTP],
+            UrlError::Scheme(name) => ["the scheme is ", name, ONLY_HTTP],
+            UrlError::NoHost => ["the URL has no host", "", ""],
+            UrlError::Port(None) => ["the port is not a number up to 65535", "", ""],
+            UrlError::Port(Some(number)) => {
+                port = decimal((*number).into());
+                let only = "; only 80-90, 440-450 and 1024-65535 are fetched";
+                ["the port is ", &port, only]
+            }
+            UrlError::UserInfo => ["the URL has a user name or a password", "", ""],
+            UrlError::Host(what) => [*what, "", ""],
+            UrlError::Control => ["the URL has a control character", "", ""],
+            UrlError::Syntax => ["the URL does not follow RFC 3986", "", ""],
+        };
+        join(&parts)
+    }
+}
+
+const ONLY_HTTP: &str = "; only http and https are fetched";
+
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            UrlError::TooLong => "the URL is longer than 10,240 bytes",
-            UrlError::Scheme(name) if name.is_empty() => {
-                "the URL has no scheme; only http and https are fetched"
-            }
-            UrlError::Scheme(name) => {
-                f.write_str("the scheme is ")?;
-                f.write_str(name)?;
-                "; only http and https are fetched"
-            }
-            UrlError::NoHost => "the URL has no host",
-            UrlError::Port(None) => "the port is not a number up to 65535",
-            UrlError::Port(Some(port)) => {
-                f.write_str("the port is ")?;
-                fmt::Display::fmt(port, f)?;
-                "; only 80-90, 440-450 and 1024-65535 are fetched"
-            }
-            UrlError::UserInfo => "the URL has a user name or a password",
-            UrlError::Host(what) => what,
-            UrlError::Control => "the URL has a control character",
-            UrlError::Syntax => "the URL does not follow RFC 3986",
-        };
-        f.write_str(text)
+        f.write_str(&self.text())
     }
 }
 
@@ -130,7 +136,7 @@ impl Url {
         if text.len() > MAX_URL {
             return Err(UrlError::TooLong);
         }
-        read(text.as_bytes(), Some(text), None)
+        read(text.as_bytes(), None)
     }
 
     /// Resolves the value of a `Location` header against this URL (RFC 3986 section 5.2, RFC 9110 section 10.2.2).
@@ -138,8 +144,7 @@ impl Url {
     /// The value is bytes, because no rule makes it text: what is not ASCII is percent-encoded byte by byte, in path and query.
     /// Dot segments of what it names are removed; a fragment is dropped, also that of RFC 9110's inheritance, as none is ever sent.
     pub fn resolve(&self, location: &[u8]) -> Result<Url, UrlError> {
-        let location = trim(location);
-        let url = read(location, core::str::from_utf8(location).ok(), Some(self))?;
+        let url = read(trim(location), Some(self))?;
         if url.text.len() > MAX_URL {
             return Err(UrlError::TooLong);
         }
@@ -181,15 +186,9 @@ impl Url {
         self.part(self.authority_end.into(), self.text.len())
     }
 
-    fn path(&self) -> &str {
-        let target = self.path_and_query();
-        target.split_once('?').map_or(target, |(path, _)| path)
-    }
-
-    fn query(&self) -> Option<&str> {
-        self.path_and_query()
-            .split_once('?')
-            .map(|(_, query)| query)
+    /// The path, and the query with its question mark.
+    fn target(&self) -> (&[u8], &[u8]) {
+        cut(self.path_and_query().as_bytes(), b"?")
     }
 
     // The offsets are ours and always fit; `get` keeps the panic for the other case out of the component.
@@ -218,15 +217,15 @@ pub fn same_document(url: &str, authority: &str, path: &str) -> bool {
     let Ok(parsed) = Url::parse(url) else {
         return false;
     };
-    let written = url.split_once("//").map_or("", |(_, rest)| rest);
-    let written = written.split(['/', '?', '#']).next().unwrap_or_default();
-    let path = path.split('?').next().unwrap_or_default();
-    let path = if path.is_empty() { "/" } else { path };
-    written == authority && decoded(parsed.path()).eq(decoded(path))
+    // What parsed has a scheme and an authority, each behind the first of these.
+    let (_, written) = cut(url.as_bytes(), b"/");
+    let (written, _) = cut(written.get(2..).unwrap_or_default(), b"/?#");
+    let (path, _) = cut(path.as_bytes(), b"?");
+    let path = if path.is_empty() { b"/" } else { path };
+    written == authority.as_bytes() && decoded(parsed.target().0).eq(decoded(path))
 }
 
-fn decoded(text: &str) -> impl Iterator<Item = u8> {
-    let mut rest = text.as_bytes();
+fn decoded(mut rest: &[u8]) -> impl Iterator<Item = u8> {
     core::iter::from_fn(move || {
         let (&byte, after) = rest.split_first()?;
         if let (b'%', Some((value, after))) = (byte, escape(after)) {
@@ -240,11 +239,8 @@ fn decoded(text: &str) -> impl Iterator<Item = u8> {
 
 /// The value of the two hexadecimal digits that follow a `%`, and what comes after them.
 fn escape(after: &[u8]) -> Option<(u8, &[u8])> {
-    let [high, low, after @ ..] = after else {
-        return None;
-    };
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    Some(((digit(*high)? << 4 | digit(*low)?) as u8, after))
+    let (digits, after) = after.split_at_checked(2)?;
+    Some((number(digits, 16)? as u8, after))
 }
 
 /// A field value does not include the whitespace around it (RFC 9110 section 5.5).
@@ -255,131 +251,110 @@ fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// Reads a URI reference: `bytes`, and the same as `text` where they are text. Without a base it must be absolute, and its path
-/// stays as it is.
-fn read(bytes: &[u8], text: Option<&str>, base: Option<&Url>) -> Result<Url, UrlError> {
-    if let Some(text) = text
-        && let Ok(reference) = UriRef::parse(text)
-    {
-        return transform(reference, base);
+/// Reads a URI reference (RFC 3986 section 4.1) and resolves it against `base` (section 5.2.2). Without a base it must be absolute,
+/// and its path stays as it is.
+fn read(reference: &[u8], base: Option<&Url>) -> Result<Url, UrlError> {
+    if reference.iter().any(u8::is_ascii_control) {
+        return Err(UrlError::Control);
     }
-    let mended = mend(bytes)?;
-    match UriRef::parse(mended.as_str()) {
-        Ok(reference) => transform(reference, base),
-        Err(_) => Err(UrlError::Syntax),
-    }
+    let (reference, _fragment) = cut(reference, b"#");
+    let (scheme, rest) = match cut(reference, b":/?") {
+        (name, [b':', rest @ ..]) if is_scheme(name) => (Some(Scheme::named(name)?), rest),
+        (_, [b':', ..]) => return Err(UrlError::Syntax),
+        _ => (None, reference),
+    };
+    let (hierarchy, mut query) = cut(rest, b"?");
+    let (authority, mut path) = match hierarchy {
+        [b'/', b'/', rest @ ..] => {
+            let (authority, path) = cut(rest, b"/");
+            (Some(authority), path)
+        }
+        path => (None, path),
+    };
+
+    let (scheme, authority, start) = match (scheme, authority, base) {
+        (Some(scheme), Some(authority), None) => (scheme, authority, Start::AsIs),
+        (Some(scheme), Some(authority), Some(_)) => (scheme, authority, Start::Beside(b"")),
+        (Some(_), None, _) => return Err(UrlError::NoHost),
+        (None, _, None) => return Err(UrlError::Scheme(String::new())),
+        (None, Some(authority), Some(base)) => (base.scheme, authority, Start::Beside(b"")),
+        (None, None, Some(base)) => {
+            let (base_path, base_query) = base.target();
+            let start = match path {
+                [] => {
+                    // Section 5.2.2 takes the base path as it is, dot segments included.
+                    path = base_path;
+                    if query.is_empty() {
+                        query = base_query;
+                    }
+                    Start::AsIs
+                }
+                [b'/', ..] => Start::Beside(b""),
+                _ => Start::Beside(base_path),
+            };
+            (base.scheme, base.authority().as_bytes(), start)
+        }
+    };
+    build(scheme, authority, start, path, query)
 }
 
-/// RFC 3986 section 5.2.2: which part comes from the reference and which from the base.
-fn transform(reference: UriRef<&str>, base: Option<&Url>) -> Result<Url, UrlError> {
-    let path = reference.path().as_str();
-    let query = reference.query().map(|query| query.as_str());
-    let authority = reference.authority().map(|authority| authority.as_str());
-
-    if let Some(name) = reference.scheme() {
-        let scheme = scheme_named(name.as_str())?;
-        let authority = authority.ok_or(UrlError::NoHost)?;
-        let start = if base.is_some() {
-            Start::Root
-        } else {
-            Start::AsIs
-        };
-        return build(scheme, authority, start, path, query);
-    }
-    let Some(base) = base else {
-        return Err(UrlError::Scheme(String::new()));
-    };
-    if let Some(authority) = authority {
-        return build(base.scheme, authority, Start::Root, path, query);
-    }
-    let authority = base.authority();
-    if path.is_empty() {
-        // Section 5.2.2 takes the base path as it is, dot segments included.
-        return build(
-            base.scheme,
-            authority,
-            Start::AsIs,
-            base.path(),
-            query.or(base.query()),
-        );
-    }
-    let start = if path.starts_with('/') {
-        Start::Root
-    } else {
-        Start::Beside(base.path())
-    };
-    build(base.scheme, authority, start, path, query)
-}
-
-fn scheme_named(name: &str) -> Result<Scheme, UrlError> {
-    let shown = name.get(..SHOWN_SCHEME).unwrap_or(name);
-    Scheme::named(name).ok_or_else(|| UrlError::Scheme(shown.into()))
+/// Whether this is a scheme by its syntax (RFC 3986 section 3.1).
+fn is_scheme(name: &[u8]) -> bool {
+    name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 /// What the path of a new URL is relative to.
 enum Start<'a> {
     /// Nothing: it is taken as it is.
     AsIs,
-    /// The root: dot segments are removed.
-    Root,
-    /// The last segment of this path (section 5.2.3), dot segments removed from both.
-    Beside(&'a str),
+    /// The last segment of this path (section 5.2.3), which may be empty for the root. Dot segments are removed from both.
+    Beside(&'a [u8]),
 }
 
 /// Judges the authority and writes the URL down, in one allocation.
 fn build(
     scheme: Scheme,
-    authority: &str,
+    authority: &[u8],
     start: Start<'_>,
-    path: &str,
-    query: Option<&str>,
+    path: &[u8],
+    query: &[u8],
 ) -> Result<Url, UrlError> {
-    let (host, port_text) = split_authority(authority)?;
+    let (host, digits) = split_authority(authority)?;
     check_host(host)?;
-    let port = check_port(port_text)?.unwrap_or(scheme.default_port());
+    let port = check_port(digits)?.unwrap_or(scheme.default_port());
 
-    let directory = match start {
-        Start::Beside(path) => path
-            .rfind('/')
-            .and_then(|end| path.get(..end + 1))
-            .unwrap_or("/"),
-        Start::AsIs | Start::Root => "",
-    };
-    let mut text = String::with_capacity(
-        scheme.prefix().len()
-            + authority.len()
-            + directory.len()
-            + path.len()
-            + 1
-            + query.map_or(0, |query| query.len() + 1),
-    );
+    let mut text = String::with_capacity(authority.len() + path.len() + query.len() + 16);
     text.push_str(scheme.prefix());
-    text.push_str(host);
-    text.make_ascii_lowercase();
+    for byte in host {
+        push(&mut text, byte.to_ascii_lowercase());
+    }
     let host_end = text.len() as u16;
     if port != scheme.default_port() {
-        text.push(':');
-        text.push_str(port_text.trim_start_matches('0'));
+        push(&mut text, b':');
+        text.push_str(&decimal(port.into()));
     }
     let authority_end = text.len() as u16;
 
     match start {
-        Start::AsIs if path.starts_with('/') => text.push_str(path),
-        _ => {
-            text.push('/');
+        Start::AsIs => {
+            if path.is_empty() {
+                push(&mut text, b'/');
+            }
+            push_encoded(&mut text, path);
+        }
+        Start::Beside(other) => {
+            push(&mut text, b'/');
             let root = text.len();
-            push_segments(
-                &mut text,
-                root,
-                directory.strip_prefix('/').unwrap_or(directory),
-            );
-            push_segments(&mut text, root, path.strip_prefix('/').unwrap_or(path));
+            let slash = other.iter().rposition(|&byte| byte == b'/');
+            let directory = slash.and_then(|slash| other.get(..=slash));
+            push_segments(&mut text, root, directory.unwrap_or_default());
+            push_segments(&mut text, root, path);
         }
     }
-    if let Some(query) = query {
-        text.push('?');
-        text.push_str(query);
-    }
+    push_encoded(&mut text, query);
     Ok(Url {
         text,
         host_end,
@@ -391,147 +366,26 @@ fn build(
 
 /// Appends the segments of `path`, where `text` ends in `/`, and obeys the dot segments (RFC 3986 section 5.2.4). `..` never climbs
 /// above `root`, the length of the text up to its first slash of the path. `%2e` is an escape, not a dot: escapes are never touched.
-fn push_segments(text: &mut String, root: usize, path: &str) {
-    for segment in path.split_inclusive('/') {
-        match segment.strip_suffix('/').unwrap_or(segment) {
-            "." => {}
-            ".." => {
-                if text.len() > root {
-                    text.pop();
-                    let parent = text.rfind('/').map_or(root, |slash| slash + 1);
-                    text.truncate(parent);
-                }
+fn push_segments(text: &mut String, root: usize, path: &[u8]) {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    for segment in path.split_inclusive(|&byte| byte == b'/') {
+        match segment.strip_suffix(b"/").unwrap_or(segment) {
+            b"." => {}
+            b".." => {
+                let above = text.as_bytes().get(root..text.len() - 1);
+                let slash = above.and_then(|above| above.iter().rposition(|&byte| byte == b'/'));
+                text.truncate(slash.map_or(root, |slash| root + slash + 1));
             }
-            _ => text.push_str(segment),
+            _ => push_encoded(text, segment),
         }
     }
 }
 
-/// Splits an authority into host and the digits of the port, which are empty when there is none.
-fn split_authority(authority: &str) -> Result<(&str, &str), UrlError> {
-    if authority.contains('@') {
-        return Err(UrlError::UserInfo);
-    }
-    // The colons of an IPv6 literal stand between brackets.
-    let bracket = if authority.starts_with('[') {
-        authority.find(']').unwrap_or_default()
-    } else {
-        0
-    };
-    let colon = authority.get(bracket..).and_then(|rest| rest.find(':'));
-    let (host, port) = match colon {
-        Some(colon) => authority
-            .split_at_checked(bracket + colon)
-            .unwrap_or_default(),
-        None => (authority, ""),
-    };
-    if host.is_empty() {
-        return Err(UrlError::NoHost);
-    }
-    Ok((host, port.strip_prefix(':').unwrap_or(port)))
-}
-
-/// A host is an IPv6 literal or a name of letters, digits, `-` and `_` in labels of the DNS (RFC 3986 section 3.2.2, RFC 1035
-/// section 2.3.4). Names outside ASCII, percent-encoded hosts, zone ids (RFC 6874) and future address forms are refused, because
-/// hosts read them differently, and a check that reads a name differently from the resolver is none.
-fn check_host(host: &str) -> Result<(), UrlError> {
-    if let Some(literal) = host.strip_prefix('[') {
-        let address = literal
-            .strip_suffix(']')
-            .and_then(|text| text.parse::<Ipv6Addr>().ok());
-        return address
-            .map(|_| ())
-            .ok_or(UrlError::Host("the address in brackets is not IPv6"));
-    }
-    let name = host.strip_suffix('.').unwrap_or(host);
-    if name.len() > MAX_HOST {
-        return Err(UrlError::Host("the host is longer than 253 bytes"));
-    }
-    let mut label = 0;
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => label += 1,
-            b'.' if label == 0 => return Err(EMPTY_LABEL),
-            b'.' => label = 0,
-            0x80.. => return Err(NOT_ASCII),
-            _ => {
-                return Err(UrlError::Host(
-                    "the host has a character other than letters, digits, '-', '_' and '.'",
-                ));
-            }
-        }
-        if label > MAX_LABEL {
-            return Err(UrlError::Host("the host has a label longer than 63 bytes"));
-        }
-    }
-    if label == 0 { Err(EMPTY_LABEL) } else { Ok(()) }
-}
-
-const NOT_ASCII: UrlError = UrlError::Host("the host is not ASCII; give its xn-- form");
-const EMPTY_LABEL: UrlError = UrlError::Host("the host has an empty label");
-
-/// The port that is not the scheme's default by being absent, empty or 0 (semantics.md 13.3, 20.10).
-fn check_port(digits: &str) -> Result<Option<u16>, UrlError> {
-    let mut port: u32 = 0;
-    for byte in digits.bytes() {
-        let Some(digit) = char::from(byte).to_digit(10) else {
-            return Err(UrlError::Port(None));
-        };
-        // Saturating, because zeros may lead without end: 65,536 and above stay above.
-        port = port.saturating_mul(10).saturating_add(digit);
-    }
-    match u16::try_from(port) {
-        Ok(0) => Ok(None),
-        Ok(port @ (80..=90 | 440..=450 | 1024..)) => Ok(Some(port)),
-        Ok(port) => Err(UrlError::Port(Some(port))),
-        Err(_) => Err(UrlError::Port(None)),
-    }
-}
-
-/// Looks again at what RFC 3986 rejects: names the fault when a rule of ours is broken before the path, else percent-encodes in
-/// path and query every byte that may not stand there (semantics.md 13.7) and drops the fragment.
-fn mend(bytes: &[u8]) -> Result<String, UrlError> {
-    if bytes.iter().any(u8::is_ascii_control) {
-        return Err(UrlError::Control);
-    }
-    let end = position(bytes, b"#");
-    let bytes = bytes.get(..end).unwrap_or_default();
-
-    // A colon before any slash or question mark ends a scheme.
-    let colon = position(bytes, b":/?");
-    let mut path_start = 0;
-    if let (Some(name), Some(rest)) = (bytes.get(..colon), bytes.get(colon..))
-        && rest.starts_with(b":")
-        && let Ok(name) = core::str::from_utf8(name)
-        && name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-    {
-        scheme_named(name)?;
-        path_start = colon + 1;
-    }
-    if let Some([b'/', b'/', rest @ ..]) = bytes.get(path_start..) {
-        let authority = rest.get(..position(rest, b"/?")).unwrap_or_default();
-        if authority.contains(&b'@') {
-            return Err(UrlError::UserInfo);
-        }
-        let Ok(text) = core::str::from_utf8(authority) else {
-            return Err(NOT_ASCII);
-        };
-        let (host, port) = split_authority(text)?;
-        check_host(host)?;
-        check_port(port)?;
-        path_start += 2 + authority.len();
-    }
-
-    let mut mended = String::with_capacity(bytes.len() + bytes.len() / 2);
-    let mut rest = bytes;
-    while let Some((&byte, after)) = rest.split_first() {
-        let index = bytes.len() - rest.len();
+/// Appends a part of path or query, with every byte percent-encoded that may not stand there (semantics.md 13.7).
+fn push_encoded(text: &mut String, mut rest: &[u8]) {
+    while let [byte, after @ ..] = rest {
         rest = after;
         let stays = match byte {
-            _ if index < path_start => true,
             b'%' => escape(after).is_some(),
             // pchar, slash and question mark (sections 3.3 and 3.4).
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => true,
@@ -540,23 +394,80 @@ fn mend(bytes: &[u8]) -> Result<String, UrlError> {
             _ => false,
         };
         if stays {
-            mended.push(char::from(byte));
+            push(text, *byte);
         } else {
-            let digit = |value: u8| {
-                char::from_digit(value.into(), 16)
-                    .unwrap_or('0')
-                    .to_ascii_uppercase()
-            };
-            mended.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            push(text, b'%');
+            push_hex(text, *byte);
         }
     }
-    Ok(mended)
 }
 
-/// The index of the first byte that is one of `stops`; the length when there is none.
-fn position(bytes: &[u8], stops: &[u8]) -> usize {
-    bytes
-        .iter()
-        .position(|byte| stops.contains(byte))
-        .unwrap_or(bytes.len())
+/// Splits an authority into host and the digits of the port, which are empty when there is none.
+fn split_authority(authority: &[u8]) -> Result<(&[u8], &[u8]), UrlError> {
+    if authority.contains(&b'@') {
+        return Err(UrlError::UserInfo);
+    }
+    // The colons of an IPv6 literal stand between brackets.
+    let literal = match authority {
+        [b'[', ..] => cut(authority, b"]").0.len(),
+        _ => 0,
+    };
+    let (_, after) = authority.split_at_checked(literal).unwrap_or_default();
+    let (_, port) = cut(after, b":");
+    let host = authority.strip_suffix(port).unwrap_or(authority);
+    if host.is_empty() {
+        return Err(UrlError::NoHost);
+    }
+    Ok((host, port.strip_prefix(b":").unwrap_or(port)))
+}
+
+/// A host is an IPv6 literal or a name of letters, digits, `-` and `_` in labels of the DNS (RFC 3986 section 3.2.2, RFC 1035
+/// section 2.3.4). Names outside ASCII, percent-encoded hosts, zone ids (RFC 6874) and future address forms are refused, because
+/// hosts read them differently, and a check that reads a name differently from the resolver is none.
+fn check_host(host: &[u8]) -> Result<(), UrlError> {
+    if let [b'[', literal @ ..] = host {
+        let address = literal.strip_suffix(b"]").and_then(address::parse_v6);
+        return match address {
+            Some(_) => Ok(()),
+            None => Err(UrlError::Host("the address in brackets is not IPv6")),
+        };
+    }
+    let name = host.strip_suffix(b".").unwrap_or(host);
+    if name.len() > MAX_HOST {
+        return Err(UrlError::Host("the host is longer than 253 bytes"));
+    }
+    for label in name.split(|&byte| byte == b'.') {
+        if label.is_empty() {
+            return Err(EMPTY_LABEL);
+        }
+        if label.len() > MAX_LABEL {
+            return Err(UrlError::Host("the host has a label longer than 63 bytes"));
+        }
+        for byte in label {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => {}
+                0x80.. => return Err(NOT_ASCII),
+                _ => return Err(ODD_CHARACTER),
+            }
+        }
+    }
+    Ok(())
+}
+
+const NOT_ASCII: UrlError = UrlError::Host("the host is not ASCII; give its xn-- form");
+const EMPTY_LABEL: UrlError = UrlError::Host("the host has an empty label");
+const ODD_CHARACTER: UrlError =
+    UrlError::Host("the host has a character other than letters, digits, '-', '_' and '.'");
+
+/// The port that is not the scheme's default by being absent, empty or 0 (semantics.md 13.3, 20.10).
+fn check_port(digits: &[u8]) -> Result<Option<u16>, UrlError> {
+    if digits.is_empty() {
+        return Ok(None);
+    }
+    let port = number(digits, 10).and_then(|port| u16::try_from(port).ok());
+    match port {
+        Some(0) => Ok(None),
+        Some(80..=90 | 440..=450 | 1024..) => Ok(port),
+        _ => Err(UrlError::Port(port)),
+    }
 }

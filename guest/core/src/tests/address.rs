@@ -2,7 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
@@ -305,6 +305,18 @@ proptest! {
         ];
         for text in embedded {
             prop_assert_eq!(is_public_host(&text), public, "{}", text);
+        }
+    }
+
+    /// `std` is the judge: of the texts it writes, and of texts that come near one.
+    #[test]
+    fn ipv6_is_read_as_std_reads_it(address: u128, mask: u128, odd in "[0-9a-f:.]{0,12}", at in 0..40_usize) {
+        let address = Ipv6Addr::from(address & mask);
+        let text = format!("{address}");
+        let near = [text.get(..at).unwrap_or(&text), &odd, text.get(at..).unwrap_or_default()].concat();
+        for text in [text, near, odd.clone(), format!("::{odd}"), format!("1:2:3:4:5:6:{odd}")] {
+            let expected = text.parse::<Ipv6Addr>().ok().map(|address| address.segments());
+            prop_assert_eq!(parse_v6(text.as_bytes()), expected, "{}", text);
         }
     }
 

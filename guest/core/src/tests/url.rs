@@ -696,6 +696,40 @@ proptest! {
         }
     }
 
+    /// `fluent-uri` is the judge: what follows RFC 3986 keeps its path and query to the byte, and what does not is mended or named.
+    #[test]
+    fn urls_are_read_as_rfc_3986_reads_them(bytes in near_url()) {
+        let text = String::from_utf8_lossy(&bytes);
+        let read = Url::parse(&text);
+        match (fluent_uri::Uri::parse(&*text), &read) {
+            (Ok(uri), Ok(url)) => {
+                let authority = uri.authority().unwrap();
+                prop_assert!(url.host().eq_ignore_ascii_case(authority.host()));
+                prop_assert!(url.scheme().prefix()[..uri.scheme().as_str().len()].eq_ignore_ascii_case(uri.scheme().as_str()));
+                let path = Some(uri.path().as_str()).filter(|path| !path.is_empty()).unwrap_or("/");
+                let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+                prop_assert_eq!(url.path_and_query(), format!("{path}{query}"));
+            }
+            // A rule of ours, stricter than the syntax.
+            (Ok(_), Err(error)) => prop_assert!(!matches!(error, UrlError::Syntax | UrlError::Control)),
+            (Err(_), Ok(url)) => prop_assert!(fluent_uri::Uri::parse(url.as_str()).is_ok()),
+            (Err(_), Err(_)) => {}
+        }
+    }
+
+    #[test]
+    fn locations_are_resolved_as_rfc_3986_resolves_them(location in near_url()) {
+        const BASE: &str = "http://a/b/c/d;p?q";
+        let text = String::from_utf8_lossy(&location);
+        // The judge takes an escaped dot for a dot.
+        prop_assume!(!text.to_ascii_lowercase().contains("%2e"));
+        let reference = fluent_uri::UriRef::parse(&*text);
+        if let (Ok(reference), Ok(url)) = (reference, resolved(BASE, text.as_bytes())) {
+            let target = reference.resolve_against(&fluent_uri::Uri::parse(BASE).unwrap()).unwrap();
+            prop_assert_eq!(url, parsed(target.as_str()));
+        }
+    }
+
     #[test]
     fn same_document_never_panics(url in near_url(), authority in ".*", path in ".*") {
         let _ = same_document(&String::from_utf8_lossy(&url), &authority, &path);
