@@ -1,29 +1,46 @@
-//! The resource `client`.
+//! The resource `client`, but for what `abi.rs` exports.
 use alloc::{string::String, vec::Vec};
 
-use urlfetch::{CurrentRequest, Error};
+use urlfetch::{CurrentRequest, Error, FetchError, Request, Response, Rpc};
 
 use crate::{
     bindings::exports::urlfetch::rpc::{
         fetch::{self, GuestClient},
-        types::{ErrorKind, FetchError, Request, Response},
+        types::ErrorKind,
     },
-    convert::{from_request, to_error, to_kind, to_response},
-    rpc::Rpc,
+    convert::to_kind,
 };
 
 pub(crate) struct Client(pub(crate) urlfetch::Client);
 
 type Set = Result<(), ErrorKind>;
 
-impl Client {
-    fn create(&self, deadline: Option<f64>) -> Result<urlfetch::Rpc, urlfetch::FetchError> {
-        let rpc = self.0.rpc();
-        match deadline {
-            Some(seconds) => rpc.deadline(seconds).create(),
-            None => rpc.create(),
-        }
+/// An idle rpc.
+pub(crate) fn create(client: &urlfetch::Client, deadline: Option<f64>) -> Result<Rpc, FetchError> {
+    let rpc = client.rpc();
+    match deadline {
+        Some(seconds) => rpc.deadline(seconds).create(),
+        None => rpc.create(),
     }
+}
+
+/// Starts a call. No hook is registered in the component, so every error is the fetch's.
+pub(crate) fn start(rpc: &Rpc, request: Result<Request, FetchError>) -> Result<(), FetchError> {
+    rpc.make_fetch_call(request?).map_err(|error| match error {
+        Error::Fetch(error) => error,
+        _ => FetchError::local(urlfetch::ErrorKind::Misuse, ""),
+    })
+}
+
+/// All three steps in one.
+pub(crate) fn fetch(
+    client: &urlfetch::Client,
+    request: Result<Request, FetchError>,
+    deadline: Option<f64>,
+) -> Result<Response, FetchError> {
+    let rpc = create(client, deadline)?;
+    start(&rpc, request)?;
+    rpc.into_outcome()
 }
 
 impl GuestClient for Client {
@@ -33,21 +50,6 @@ impl GuestClient for Client {
 
     fn shared() -> fetch::Client {
         fetch::Client::new(Self(urlfetch::Client::shared()))
-    }
-
-    fn create_rpc(&self, deadline: Option<f64>) -> Result<fetch::Rpc, FetchError> {
-        self.create(deadline)
-            .map(|rpc| fetch::Rpc::new(Rpc(rpc)))
-            .map_err(to_error)
-    }
-
-    fn fetch(&self, request: Request, deadline: Option<f64>) -> Result<Response, FetchError> {
-        let fetch = || {
-            let rpc = self.create(deadline)?;
-            start(&rpc, request)?;
-            rpc.into_outcome()
-        };
-        fetch().map(to_response).map_err(to_error)
     }
 
     fn default_deadline(&self) -> Option<f64> {
@@ -111,13 +113,4 @@ impl GuestClient for Client {
     fn drain(&self) {
         self.0.drain();
     }
-}
-
-/// Starts a call. No hook is registered in the component, so every error is the fetch's.
-pub(crate) fn start(rpc: &urlfetch::Rpc, request: Request) -> Result<(), urlfetch::FetchError> {
-    let started = rpc.make_fetch_call(from_request(request)?);
-    started.map_err(|error| match error {
-        Error::Fetch(error) => error,
-        _ => urlfetch::FetchError::local(urlfetch::ErrorKind::Misuse, ""),
-    })
 }

@@ -2,15 +2,12 @@
 #![no_std]
 extern crate alloc;
 
+mod abi;
 mod client;
 mod convert;
 mod rpc;
-mod turn;
-
-use alloc::vec::Vec;
 
 use bindings::exports::urlfetch::rpc::fetch;
-use convert::to_error;
 use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 
 #[allow(missing_docs, reason = "generated; the WIT has the documentation")]
@@ -19,8 +16,20 @@ mod bindings {
         path: "../../wit",
         world: "urlfetch",
         with: { "wasi:io/poll@0.2.0": wasi::io::poll },
-        // See turn.rs.
-        skip: ["[method]client.turn"],
+        // See abi.rs.
+        skip: [
+            "[method]client.create-rpc",
+            "[method]client.fetch",
+            "[method]client.turn",
+            "[method]rpc.make-fetch-call",
+            "[method]rpc.wait",
+            "[method]rpc.check-success",
+            "[method]rpc.get-result",
+            "[static]rpc.into-result",
+            "[method]rpc.hops",
+            "[method]rpc.rejected-headers",
+            "wait-any",
+        ],
     });
 }
 
@@ -38,22 +47,6 @@ struct Component;
 impl fetch::Guest for Component {
     type Client = client::Client;
     type Rpc = rpc::Rpc;
-
-    fn wait_any(
-        rpcs: Vec<fetch::RpcBorrow<'_>>,
-        until: Option<&wasi::io::poll::Pollable>,
-    ) -> Result<fetch::Waited, fetch::FetchError> {
-        let rpcs: Vec<&urlfetch::Rpc> = rpcs.iter().map(|rpc| &rpc.get::<rpc::Rpc>().0).collect();
-        let waited = urlfetch::wait_any_due(&rpcs, until).map_err(to_error)?;
-        Ok(match waited {
-            urlfetch::Waited::Finished(place) => fetch::Waited::Finished(fetch::Finished {
-                index: place as u32,
-                callback_due: rpcs[place].take_callback_due(),
-            }),
-            urlfetch::Waited::Interrupted => fetch::Waited::Interrupted,
-            urlfetch::Waited::Nothing => fetch::Waited::Nothing,
-        })
-    }
 
     fn progress() {
         urlfetch::Client::shared().progress();

@@ -4,11 +4,8 @@ use alloc::vec::Vec;
 
 use urlfetch_core::{Event, Failure, FailureCode, Instant, Method, Outgoing, url::Scheme};
 use wasi::{
-    http::{
-        outgoing_handler,
-        types::{
-            self, Fields, FutureIncomingResponse, IncomingBody, OutgoingRequest, RequestOptions,
-        },
+    http::types::{
+        self, Fields, FutureIncomingResponse, IncomingBody, OutgoingRequest, RequestOptions,
     },
     io::streams::{InputStream, StreamError},
 };
@@ -54,8 +51,7 @@ impl Exchange {
         } else {
             Upload::new(&outgoing, payload)
         };
-        let future =
-            outgoing_handler::handle(outgoing, Some(options)).map_err(failure::from_code)?;
+        let future = failure::handle(outgoing, options)?;
         let slot = Some(polls.add(future.subscribe(), number));
         let mut exchange = Self {
             number,
@@ -78,12 +74,11 @@ impl Exchange {
         self.pump(polls);
         let event = match &self.answer {
             Answer::Expected(future) => {
-                let answer = future.get()?;
+                let answer = failure::answer(future)?;
                 Self::release(&mut self.slot, polls);
                 match answer {
-                    Ok(Ok(response)) => self.open(response),
-                    Ok(Err(code)) => Event::Failed(failure::from_code(code)),
-                    Err(()) => Event::Failed(FailureCode::InternalError.into()),
+                    Ok(response) => self.open(response),
+                    Err(failure) => Event::Failed(failure),
                 }
             }
             Answer::Body(stream, _) => match stream.read(at_most as u64) {
@@ -96,7 +91,7 @@ impl Exchange {
                 Ok(piece) => Event::Piece(piece),
                 Err(StreamError::Closed) => Event::End,
                 Err(StreamError::LastOperationFailed(error)) => {
-                    Event::Failed(failure::from_stream(&error))
+                    Event::Failed(failure::of_stream(&error))
                 }
             },
             Answer::Over => return None,

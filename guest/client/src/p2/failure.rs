@@ -1,92 +1,162 @@
-//! The host's error codes in core's words. What they mean is decided there.
+//! The three functions of wasi:http that give an error code, by their canonical ABI, and the codes in core's words. What they mean is
+//! decided there.
+//!
+//! The crate `wasi` takes a code apart case by case and would do so three times, which is 4 KB of component. By itself a code is the
+//! number of a case, and some cases have a text.
+#![allow(unsafe_code, reason = "the canonical ABI is about raw memory")]
 use alloc::string::String;
+use core::mem::MaybeUninit;
 
 use urlfetch_core::{Failure, FailureCode};
 use wasi::{
-    http::types::{ErrorCode, http_error_code},
+    http::types::{FutureIncomingResponse, IncomingResponse, OutgoingRequest, RequestOptions},
     io::error::Error,
 };
 
-/// What `handle` or the answer's future reported.
-pub(super) fn from_code(code: ErrorCode) -> Failure {
-    use FailureCode as To;
-    let mut detail = None;
-    let code = match code {
-        ErrorCode::DnsTimeout => To::DnsTimeout,
-        ErrorCode::DnsError(payload) => {
-            detail = payload.rcode;
-            To::DnsError
-        }
-        ErrorCode::DestinationNotFound => To::DestinationNotFound,
-        ErrorCode::DestinationUnavailable => To::DestinationUnavailable,
-        ErrorCode::DestinationIpProhibited => To::DestinationIpProhibited,
-        ErrorCode::DestinationIpUnroutable => To::DestinationIpUnroutable,
-        ErrorCode::ConnectionRefused => To::ConnectionRefused,
-        ErrorCode::ConnectionTerminated => To::ConnectionTerminated,
-        ErrorCode::ConnectionTimeout => To::ConnectionTimeout,
-        ErrorCode::ConnectionReadTimeout => To::ConnectionReadTimeout,
-        ErrorCode::ConnectionWriteTimeout => To::ConnectionWriteTimeout,
-        ErrorCode::ConnectionLimitReached => To::ConnectionLimitReached,
-        ErrorCode::TlsProtocolError => To::TlsProtocolError,
-        ErrorCode::TlsCertificateError => To::TlsCertificateError,
-        ErrorCode::TlsAlertReceived(payload) => {
-            detail = payload.alert_message;
-            To::TlsAlertReceived
-        }
-        ErrorCode::HttpRequestDenied => To::HttpRequestDenied,
-        ErrorCode::HttpRequestLengthRequired => To::HttpRequestLengthRequired,
-        ErrorCode::HttpRequestBodySize(_) => To::HttpRequestBodySize,
-        ErrorCode::HttpRequestMethodInvalid => To::HttpRequestMethodInvalid,
-        ErrorCode::HttpRequestUriInvalid => To::HttpRequestUriInvalid,
-        ErrorCode::HttpRequestUriTooLong => To::HttpRequestUriTooLong,
-        ErrorCode::HttpRequestHeaderSectionSize(_) => To::HttpRequestHeaderSectionSize,
-        ErrorCode::HttpRequestHeaderSize(field) => {
-            detail = field.and_then(|field| field.field_name);
-            To::HttpRequestHeaderSize
-        }
-        ErrorCode::HttpRequestTrailerSectionSize(_) => To::HttpRequestTrailerSectionSize,
-        ErrorCode::HttpRequestTrailerSize(_) => To::HttpRequestTrailerSize,
-        ErrorCode::HttpResponseIncomplete => To::HttpResponseIncomplete,
-        ErrorCode::HttpResponseHeaderSectionSize(_) => To::HttpResponseHeaderSectionSize,
-        ErrorCode::HttpResponseHeaderSize(field) => {
-            detail = field.field_name;
-            To::HttpResponseHeaderSize
-        }
-        ErrorCode::HttpResponseBodySize(_) => To::HttpResponseBodySize,
-        ErrorCode::HttpResponseTrailerSectionSize(_) => To::HttpResponseTrailerSectionSize,
-        ErrorCode::HttpResponseTrailerSize(_) => To::HttpResponseTrailerSize,
-        ErrorCode::HttpResponseTransferCoding(coding) => {
-            detail = coding;
-            To::HttpResponseTransferCoding
-        }
-        ErrorCode::HttpResponseContentCoding(coding) => {
-            detail = coding;
-            To::HttpResponseContentCoding
-        }
-        ErrorCode::HttpResponseTimeout => To::HttpResponseTimeout,
-        ErrorCode::HttpUpgradeFailed => To::HttpUpgradeFailed,
-        ErrorCode::HttpProtocolError => To::HttpProtocolError,
-        ErrorCode::LoopDetected => To::LoopDetected,
-        ErrorCode::ConfigurationError => To::ConfigurationError,
-        ErrorCode::InternalError(text) => {
-            detail = text;
-            To::InternalError
-        }
+/// A variant of two cases as it lies in memory: an `option`, or a `result`.
+#[allow(dead_code, reason = "the host makes them")]
+#[repr(C, u8)]
+enum Either<A, B> {
+    First(A),
+    Second(B),
+}
+
+/// An `option` is none first, a `result` ok first.
+type Maybe<T> = Either<(), T>;
+type Outcome<T> = Either<T, ErrorCode>;
+
+/// The variant `error-code`.
+#[repr(C)]
+struct ErrorCode {
+    case: u8,
+    payload: Payload,
+}
+
+/// The payload of any case, which holds a u64 in some: what it does not fill is not initialised.
+#[repr(C, align(8))]
+struct Payload([MaybeUninit<u32>; 6]);
+
+#[link(wasm_import_module = "wasi:http/types@0.2.0")]
+unsafe extern "C" {
+    #[link_name = "[method]future-incoming-response.get"]
+    fn future_get(future: u32, answer: *mut MaybeUninit<Maybe<Either<Outcome<u32>, ()>>>);
+    #[link_name = "http-error-code"]
+    fn http_error_code(error: u32, code: *mut MaybeUninit<Maybe<ErrorCode>>);
+}
+
+#[link(wasm_import_module = "wasi:http/outgoing-handler@0.2.0")]
+unsafe extern "C" {
+    #[link_name = "handle"]
+    fn outgoing_handler_handle(
+        request: u32,
+        has_options: u32,
+        options: u32,
+        future: *mut MaybeUninit<Outcome<u32>>,
+    );
+}
+
+/// `outgoing-handler.handle`.
+pub(super) fn handle(
+    request: OutgoingRequest,
+    options: RequestOptions,
+) -> Result<FutureIncomingResponse, Failure> {
+    let mut future = MaybeUninit::uninit();
+    // SAFETY: both handles are given away, and the host writes the result.
+    let future = unsafe {
+        outgoing_handler_handle(request.take_handle(), 1, options.take_handle(), &mut future);
+        future.assume_init()
     };
-    Failure {
-        code,
-        detail: detail.unwrap_or_default(),
+    match future {
+        // SAFETY: the handle is new and ours.
+        Either::First(future) => Ok(unsafe { FutureIncomingResponse::from_handle(future) }),
+        Either::Second(code) => Err(code.into_failure()),
     }
 }
 
-/// What a stream reported: by its code, or on hosts that lose the code of a body, by its text.
-pub(super) fn from_stream(error: &Error) -> Failure {
-    http_error_code(error).map_or_else(|| from_text(error.to_debug_string()), from_code)
+/// `future-incoming-response.get`; none as long as there is no answer.
+pub(super) fn answer(future: &FutureIncomingResponse) -> Option<Result<IncomingResponse, Failure>> {
+    let mut answer = MaybeUninit::uninit();
+    // SAFETY: the handle is borrowed, and the host writes the result.
+    let answer = unsafe {
+        future_get(future.handle(), &mut answer);
+        answer.assume_init()
+    };
+    let Either::Second(answer) = answer else {
+        return None;
+    };
+    Some(match answer {
+        // SAFETY: the handle is new and ours.
+        Either::First(Either::First(response)) => {
+            Ok(unsafe { IncomingResponse::from_handle(response) })
+        }
+        Either::First(Either::Second(code)) => Err(code.into_failure()),
+        // It was taken before.
+        Either::Second(()) => Err(FailureCode::InternalError.into()),
+    })
 }
 
-fn from_text(detail: String) -> Failure {
+/// What a stream reported: by its code, or on hosts that lose the code of a body, by its text.
+pub(super) fn of_stream(error: &Error) -> Failure {
+    let mut code = MaybeUninit::uninit();
+    // SAFETY: the handle is borrowed, and the host writes the result.
+    let code = unsafe {
+        http_error_code(error.handle(), &mut code);
+        code.assume_init()
+    };
+    if let Either::Second(code) = code {
+        return code.into_failure();
+    }
+    let detail = error.to_debug_string();
     Failure {
         code: FailureCode::from_debug_text(&detail),
         detail,
+    }
+}
+
+impl ErrorCode {
+    fn into_failure(self) -> Failure {
+        use FailureCode as Code;
+        let code = Code::ALL.get(usize::from(self.case)).copied();
+        let code = code.unwrap_or(Code::InternalError);
+        // The place of the text, an `option<string>`, in the payload.
+        let place = match code {
+            Code::DnsError
+            | Code::HttpRequestTrailerSize
+            | Code::HttpResponseHeaderSize
+            | Code::HttpResponseTrailerSize
+            | Code::HttpResponseTransferCoding
+            | Code::HttpResponseContentCoding
+            | Code::InternalError => Some(0),
+            // Behind another option, and inside of one.
+            Code::TlsAlertReceived => Some(1),
+            Code::HttpRequestHeaderSize if self.payload.is_some(0) => Some(1),
+            _ => None,
+        };
+        let detail = place.and_then(|place| self.payload.text(place));
+        Failure {
+            code,
+            detail: detail.unwrap_or_default(),
+        }
+    }
+}
+
+impl Payload {
+    /// Whether the option at this word, which is one of the case, is some.
+    fn is_some(&self, word: usize) -> bool {
+        // SAFETY: the first byte of a word with a tag is initialised.
+        unsafe { self.0[word].as_ptr().cast::<u8>().read() != 0 }
+    }
+
+    /// The text of the `option<string>` at this word, which is one of the case and is taken once.
+    fn text(&self, word: usize) -> Option<String> {
+        if !self.is_some(word) {
+            return None;
+        }
+        // SAFETY: the words of a text are initialised; the host allocated it here, in UTF-8, and leaves it to us.
+        unsafe {
+            let pointer = self.0[word + 1].assume_init() as *mut u8;
+            let length = self.0[word + 2].assume_init() as usize;
+            Some(String::from_raw_parts(pointer, length, length))
+        }
     }
 }
