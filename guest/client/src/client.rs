@@ -1,14 +1,15 @@
 //! A client: a policy, the hooks, and the rpcs made under them.
-use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, string::String};
 use core::{cell::RefCell, future::Future, time::Duration};
 
 use urlfetch_core::{ClientKey, CurrentRequest, ErrorKind, Policy, Response};
 
 use crate::{
     Error, Hooks, IntoRequest, Reactor, Rpc, RpcBuilder, Sleep,
-    driver::DriverCell,
+    awaiting::DriverCell,
+    driver::Turned,
     reactor, shared,
-    transport::{Pollable, Transport, Until},
+    transport::{Pollable, Transport},
 };
 
 /// A policy and the rpcs made under it. Cloning gives another handle of the same client.
@@ -50,15 +51,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.driver.borrow_mut().service.close_client(self.key);
     }
-}
-
-/// What a [`Client::turn`] has seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Turned {
-    /// Ids of this client's rpcs that finished and that no `turn` has named before, in order of completion.
-    pub finished: Vec<u32>,
-    /// Places of the pollables that are ready.
-    pub ready: Vec<u32>,
 }
 
 impl Default for Client {
@@ -125,12 +117,10 @@ impl Client {
 
     fn set(
         &self,
-        change: impl FnOnce(&mut Policy) -> Result<(), ErrorKind>,
+        mut change: impl FnMut(&mut Policy) -> Result<(), ErrorKind>,
     ) -> Result<(), ErrorKind> {
-        self.0
-            .driver
-            .borrow_mut()
-            .act(|service, _| service.set_policy(self.0.key, change))
+        let mut driver = self.0.driver.borrow_mut();
+        driver.set_policy(self.0.key, &mut change)
     }
 
     /// The deadline, in seconds, of rpcs that are created without one; none at first, which stands for 5.
@@ -173,8 +163,8 @@ impl Client {
     }
 
     /// The product text of `user-agent`; none stands for `urlfetch/VERSION`, empty adds nothing.
-    pub fn set_user_agent(&self, text: Option<String>) -> Result<(), ErrorKind> {
-        self.set(|policy| policy.set_user_agent(text))
+    pub fn set_user_agent(&self, mut text: Option<String>) -> Result<(), ErrorKind> {
+        self.set(|policy| policy.set_user_agent(text.take()))
     }
 
     /// The only origins that may be fetched, on each hop; empty, as at first, for any. `https://*.example.com` is every name below.
@@ -243,35 +233,18 @@ impl Client {
     /// # Ok::<_, urlfetch::Error>(())
     /// ```
     pub fn turn(&self, others: &[&Pollable]) -> Turned {
-        let key = self.0.key;
-        let mut driver = self.0.driver.borrow_mut();
-        loop {
-            driver.act(|service, _| service.execute_next(key));
-            let is_over = driver.service.has_finished(key)
-                || (others.is_empty() && driver.service.running(key) == 0);
-            let ready = driver.turn(if is_over { Until::Now } else { Until::Forever }, others);
-            if is_over || !ready.is_empty() || driver.service.has_finished(key) {
-                return Turned {
-                    finished: driver.service.take_finished(key),
-                    ready,
-                };
-            }
-        }
+        self.0.driver.borrow_mut().turn(self.0.key, others)
     }
 
     /// Moves everything that can move, without blocking.
     pub fn progress(&self) {
-        self.0.driver.borrow_mut().turn(Until::Now, &[]);
+        self.0.driver.borrow_mut().progress();
     }
 
     /// Blocks until no rpc of this client is running: for a handler about to return, since the end of the instance ends what is in
     /// flight (semantics.md 3.6). Callbacks stay due.
     pub fn drain(&self) {
-        let mut driver = self.0.driver.borrow_mut();
-        while driver.service.running(self.0.key) > 0 {
-            driver.act(|service, _| service.execute_next(self.0.key));
-            driver.turn(Until::Forever, &[]);
-        }
+        self.0.driver.borrow_mut().drain(self.0.key);
     }
 
     /// Runs `future` to its end and moves every rpc of this client's service meanwhile. See [`block_on`](crate::block_on).
@@ -287,6 +260,6 @@ impl Client {
     /// Has another reactor drive the awaited rpcs of this client's service, instead of [`block_on`](Self::block_on). Synchronous
     /// waits go on working.
     pub fn use_reactor(&self, reactor: impl Reactor + 'static) {
-        self.0.driver.borrow_mut().reactor = Some(Box::new(reactor));
+        self.0.driver.borrow_mut().audience.reactor = Some(Box::new(reactor));
     }
 }

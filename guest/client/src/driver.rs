@@ -1,121 +1,80 @@
 //! The one place that waits: it moves what a transport sees into core, and core's decisions to the transport. No policy lives here.
-use alloc::{boxed::Box, vec::Vec};
-use core::{
-    cell::{Ref, RefCell, RefMut},
-    mem,
-    ops::{Deref, DerefMut},
-    task::{Context, Waker},
+use alloc::vec::Vec;
+use core::mem;
+
+use urlfetch_core::{
+    ClientKey, ErrorKind, Event, FetchError, Instant, Judged, Policy, Request, Response, RpcKey,
+    Service, State,
 };
 
-use urlfetch_core::{Event, Instant, RpcKey, Service};
+use crate::transport::{Pollable, Transport, Until, Woken};
 
-use crate::{
-    reactor::Reactor,
-    transport::{Pollable, Transport, Until, Woken},
-    waiters::{Timers, Waiter, Waiters, Wakers},
-};
-
-/// A service over its transport, with those who wait for it.
-pub(crate) struct Driver {
-    pub(crate) service: Service,
-    transport: Box<dyn Transport>,
-    pub(crate) reactor: Option<Box<dyn Reactor>>,
-    waiters: Waiters,
-    pub(crate) timers: Timers,
-    woken: Woken,
-    pub(crate) log: FinishLog,
+/// A service over its transport, and who is told of it. Rpcs and clients go by their keys.
+pub struct Driver<T, A = Nobody> {
+    /// The rules. What starts, ends or sends calls is done by the methods of the driver, or by [`act`](Self::act).
+    pub service: Service,
+    pub(crate) transport: T,
+    pub(crate) audience: A,
+    shared_client: Option<ClientKey>,
+    pub(crate) woken: Woken,
 }
 
-/// A driver, as those who share it hold it.
-pub(crate) struct DriverCell(RefCell<Driver>);
-
-impl DriverCell {
-    pub(crate) fn new(transport: Box<dyn Transport>) -> Self {
-        Self(RefCell::new(Driver::new(transport)))
-    }
-
-    pub(crate) fn borrow(&self) -> Ref<'_, Driver> {
-        self.0.borrow()
-    }
-
-    pub(crate) fn borrow_mut(&self) -> Driving<'_> {
-        Driving {
-            driver: self.0.borrow_mut(),
-            woken: Wakers::default(),
-        }
-    }
+/// Who is told what happens, besides those who ask.
+pub(crate) trait Audience {
+    /// An rpc moves, or has something new to wait for: pollables of its exchange are to be let go.
+    fn moves(&mut self, rpc: RpcKey);
+    /// The exchange of an rpc is about to end: pollables of it are to be let go.
+    fn ends(&mut self, rpc: RpcKey);
+    /// An rpc has finished.
+    fn has_finished(&mut self, rpc: RpcKey);
+    /// When it wants to hear the time next.
+    fn next_timer(&self) -> Option<Instant>;
+    /// The time.
+    fn time_is(&mut self, now: Instant);
 }
 
-/// A driver in use. When it is let go, those are woken who are to be: in this order, because a waker may come back to it.
-pub(crate) struct Driving<'a> {
-    driver: RefMut<'a, Driver>,
-    woken: Wakers,
+/// No audience: a binding only asks.
+pub struct Nobody;
+
+impl Audience for Nobody {
+    fn moves(&mut self, _: RpcKey) {}
+    fn ends(&mut self, _: RpcKey) {}
+    fn has_finished(&mut self, _: RpcKey) {}
+    fn next_timer(&self) -> Option<Instant> {
+        None
+    }
+    fn time_is(&mut self, _: Instant) {}
 }
 
-impl Drop for Driving<'_> {
-    fn drop(&mut self) {
-        self.woken = mem::take(&mut self.driver.waiters.woken);
-    }
+/// What a [turn](Driver::turn) has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// Ids of the client's rpcs that finished and that no turn has named before, in order of completion.
+    pub finished: Vec<u32>,
+    /// Places of the pollables that are ready.
+    pub ready: Vec<u32>,
 }
 
-impl Deref for Driving<'_> {
-    type Target = Driver;
-
-    fn deref(&self) -> &Driver {
-        &self.driver
-    }
+/// How a [wait for any](Driver::wait_any) ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// The first finished rpc, by its place.
+    Finished(usize),
+    /// None has finished, and the pollable is ready.
+    Interrupted,
+    /// There was nothing to wait for.
+    Nothing,
 }
 
-impl DerefMut for Driving<'_> {
-    fn deref_mut(&mut self) -> &mut Driver {
-        &mut self.driver
-    }
-}
-
-/// Which rpcs have finished, in order, kept while somebody reads it.
-#[derive(Default)]
-pub(crate) struct FinishLog {
-    readers: usize,
-    finished: Vec<RpcKey>,
-}
-
-impl FinishLog {
-    /// One reader more; where it begins.
-    pub(crate) fn open(&mut self) -> usize {
-        self.readers += 1;
-        self.finished.len()
-    }
-
-    /// What was written since a reader's place.
-    pub(crate) fn since(&self, place: usize) -> &[RpcKey] {
-        self.finished.get(place..).unwrap_or_default()
-    }
-
-    /// One reader less.
-    pub(crate) fn close(&mut self) {
-        self.readers -= 1;
-        if self.readers == 0 {
-            self.finished.clear();
-        }
-    }
-
-    fn write(&mut self, rpc: RpcKey) {
-        if self.readers > 0 {
-            self.finished.push(rpc);
-        }
-    }
-}
-
-impl Driver {
-    fn new(transport: Box<dyn Transport>) -> Self {
+#[allow(private_bounds, reason = "there are two audiences, both in this crate")]
+impl<T: Transport, A: Audience> Driver<T, A> {
+    pub(crate) const fn new(transport: T, audience: A) -> Self {
         Self {
             service: Service::new(),
             transport,
-            reactor: None,
-            waiters: Waiters::default(),
-            timers: Timers::default(),
-            woken: Woken::default(),
-            log: FinishLog::default(),
+            audience,
+            shared_client: None,
+            woken: Woken::new(),
         }
     }
 
@@ -124,25 +83,163 @@ impl Driver {
     }
 
     /// Does something to the service, then lets out what may go out by it.
-    pub(crate) fn act<T>(&mut self, action: impl FnOnce(&mut Service, Instant) -> T) -> T {
+    pub fn act<R>(&mut self, action: impl FnOnce(&mut Service, Instant) -> R) -> R {
         let now = self.transport.now();
         let result = action(&mut self.service, now);
         self.send(now);
         result
     }
 
-    /// Drops an rpc and with it what it has out. What it returns is to be dropped after the driver was let go.
-    pub(crate) fn drop_rpc(&mut self, rpc: RpcKey) -> Option<Waiter> {
-        // Watches hold children of what the transport is about to drop.
-        self.waiters.drop_watches(rpc.index());
-        let waiter = self.waiters.forget(rpc.index());
-        self.act(|service, _| service.drop_rpc(rpc))
-            .then(|| self.transport.end(rpc.index()));
-        waiter
+    /// The client that everyone shares. It is never closed.
+    pub fn shared_client(&mut self) -> ClientKey {
+        *self
+            .shared_client
+            .get_or_insert_with(|| self.service.open_client())
+    }
+
+    /// Nobody holds the client any more. Its rpcs do what they did.
+    pub fn close_client(&mut self, client: ClientKey) {
+        if self.shared_client != Some(client) {
+            self.service.close_client(client);
+        }
+    }
+
+    /// Changes the client's settings.
+    ///
+    /// # Errors
+    /// As [`Service::set_policy`].
+    pub fn set_policy(
+        &mut self,
+        client: ClientKey,
+        change: &mut dyn FnMut(&mut Policy) -> Result<(), ErrorKind>,
+    ) -> Result<(), ErrorKind> {
+        self.act(|service, _| service.set_policy(client, change))
+    }
+
+    /// Starts the call of an idle rpc.
+    ///
+    /// # Errors
+    /// As [`Service::check`]; the rpc then stays as it is.
+    pub fn make_fetch_call(&mut self, rpc: RpcKey, request: Request) -> Result<(), FetchError> {
+        self.service.check(rpc, &request)?;
+        self.act(|service, now| service.start(rpc, request, now));
+        Ok(())
+    }
+
+    /// Moves what can move without blocking, and tells the state.
+    pub fn state(&mut self, rpc: RpcKey) -> State {
+        if self.service.state(rpc) == State::Running {
+            self.step(Until::Now, &[]);
+        }
+        self.service.state(rpc)
+    }
+
+    /// Blocks until the rpc has finished, and leaves its callback due.
+    ///
+    /// # Errors
+    /// `Misuse` on an idle rpc.
+    pub fn wait(&mut self, rpc: RpcKey) -> Result<(), FetchError> {
+        self.service.check_started(rpc)?;
+        self.act(|service, _| service.execute(rpc));
+        while self.service.state(rpc) == State::Running {
+            self.step(Until::Forever, &[]);
+        }
+        Ok(())
+    }
+
+    /// Blocks until one of the rpcs has finished or `until` is ready, by core's judgement, and leaves the callback due. When it does
+    /// not block, it looks once.
+    ///
+    /// # Errors
+    /// `Misuse` when an rpc is idle.
+    pub fn wait_any(
+        &mut self,
+        rpcs: &[RpcKey],
+        until: Option<&Pollable>,
+        blocks: bool,
+    ) -> Result<Waited, FetchError> {
+        let mut is_interrupted = false;
+        if !blocks {
+            self.step(Until::Now, &[]);
+            is_interrupted = true;
+        }
+        loop {
+            let seen = self.service.completions();
+            match self.act(|service, _| service.judge(rpcs, blocks))? {
+                Judged::Finished(place) => return Ok(Waited::Finished(place)),
+                Judged::Nothing if until.is_none() => return Ok(Waited::Nothing),
+                Judged::Nothing | Judged::Wait if is_interrupted => return Ok(Waited::Interrupted),
+                Judged::Nothing | Judged::Wait => {}
+            }
+            // Judging takes time with the number of rpcs: do it again only when something finished.
+            while self.service.completions() == seen && !is_interrupted {
+                is_interrupted = !self.step(Until::Forever, until.as_slice()).is_empty();
+            }
+        }
+    }
+
+    /// How the call ended, after waiting like [`wait`](Self::wait). Also the same every time.
+    ///
+    /// # Errors
+    /// `Misuse` on an idle rpc; else how the call failed.
+    pub fn outcome(&mut self, rpc: RpcKey) -> Result<&Response, FetchError> {
+        self.wait(rpc)?;
+        match self.service.outcome(rpc) {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(taken()),
+        }
+    }
+
+    /// [`outcome`](Self::outcome) for the last time, moved out.
+    ///
+    /// # Errors
+    /// As `outcome`.
+    pub fn take_outcome(&mut self, rpc: RpcKey) -> Result<Response, FetchError> {
+        self.wait(rpc)?;
+        let outcome = self.service.take_outcome(rpc);
+        outcome.unwrap_or_else(|| Err(taken()))
+    }
+
+    /// One turn of a caller's event loop: see [`Client::turn`](crate::Client::turn).
+    pub fn turn(&mut self, client: ClientKey, others: &[&Pollable]) -> Turned {
+        loop {
+            self.act(|service, _| service.execute_next(client));
+            let is_over = self.service.has_finished(client)
+                || (others.is_empty() && self.service.running(client) == 0);
+            let ready = self.step(if is_over { Until::Now } else { Until::Forever }, others);
+            if is_over || !ready.is_empty() || self.service.has_finished(client) {
+                return Turned {
+                    finished: self.service.take_finished(client),
+                    ready,
+                };
+            }
+        }
+    }
+
+    /// Moves everything that can move, without blocking.
+    pub fn progress(&mut self) {
+        self.step(Until::Now, &[]);
+    }
+
+    /// Blocks until no rpc of the client is running.
+    pub fn drain(&mut self, client: ClientKey) {
+        while self.service.running(client) > 0 {
+            self.act(|service, _| service.execute_next(client));
+            self.step(Until::Forever, &[]);
+        }
+    }
+
+    /// Drops an rpc and with it what it has out.
+    pub fn drop_rpc(&mut self, rpc: RpcKey) {
+        self.audience.ends(rpc);
+        if self.act(|service, _| service.drop_rpc(rpc)) {
+            self.transport.end(rpc.index());
+        }
     }
 
     /// Cancels an rpc. True when it was running.
-    pub(crate) fn cancel(&mut self, rpc: RpcKey) -> bool {
+    pub fn cancel(&mut self, rpc: RpcKey) -> bool {
         let now = self.transport.now();
         let (was_running, was_out) = self.service.cancel(rpc, now);
         if was_out {
@@ -152,9 +249,9 @@ impl Driver {
         was_running
     }
 
-    /// One turn: blocks until something happens or `until` comes, and does all that follows from it. Returns the places of the
+    /// Blocks until something happens or `until` comes, and does all that follows from it. Returns the places of the
     /// `others` that are ready.
-    pub(crate) fn turn(&mut self, until: Until, others: &[&Pollable]) -> Vec<u32> {
+    pub(crate) fn step(&mut self, until: Until, others: &[&Pollable]) -> Vec<u32> {
         let until = self.earliest(until);
         let mut woken = mem::take(&mut self.woken);
         self.transport.wait(until, others, &mut woken);
@@ -162,7 +259,7 @@ impl Driver {
         self.take_in(&mut woken, now);
         self.expire(&mut woken, now);
         self.send(now);
-        self.timers.wake(now, &mut self.waiters.woken);
+        self.audience.time_is(now);
         let ready = mem::take(&mut woken.others);
         self.woken = woken;
         ready
@@ -171,7 +268,7 @@ impl Driver {
     /// The first of `until`, the next deadline and the next timer.
     fn earliest(&mut self, until: Until) -> Until {
         let Until::Forever = until else { return until };
-        let timer = self.timers.next();
+        let timer = self.audience.next_timer();
         let first = [self.service.next_deadline(), timer]
             .into_iter()
             .flatten()
@@ -181,7 +278,7 @@ impl Driver {
 
     /// Whether a turn could ever make a difference.
     pub(crate) fn has_prospects(&mut self) -> bool {
-        self.service.next_deadline().is_some() || self.timers.next().is_some()
+        self.service.next_deadline().is_some() || self.audience.next_timer().is_some()
     }
 
     /// Feeds what has happened to the exchanges that woke us.
@@ -194,10 +291,8 @@ impl Driver {
     }
 
     /// Feeds what has happened to one exchange. True when anything had.
-    fn advance(&mut self, rpc: RpcKey, now: Instant) -> bool {
-        if self.waiters.drop_watches(rpc.index()) {
-            self.waiters.wake(rpc.index());
-        }
+    pub(crate) fn advance(&mut self, rpc: RpcKey, now: Instant) -> bool {
+        self.audience.moves(rpc);
         let mut any = false;
         while let Some(at_most) = self.service.appetite(rpc) {
             let Some(event) = self.transport.next_event(rpc.index(), at_most) else {
@@ -217,7 +312,7 @@ impl Driver {
 
     /// Ends the calls whose deadline has passed, after hearing what the transport still has for them: nobody may have asked since
     /// it came (semantics.md 21.6).
-    fn expire(&mut self, woken: &mut Woken, now: Instant) {
+    pub(crate) fn expire(&mut self, woken: &mut Woken, now: Instant) {
         let mut expired = Vec::new();
         while let Some(rpc) = self.service.poll_expired(now) {
             expired.push(rpc);
@@ -242,56 +337,26 @@ impl Driver {
     }
 
     /// Hands over what may go out, which is the last of every action, and tells those who wait for what has finished by it.
-    fn send(&mut self, now: Instant) {
+    pub(crate) fn send(&mut self, now: Instant) {
         while let Some((rpc, request)) = self.service.poll_send(now) {
             if let Some(event) = self.transport.send(rpc.index(), request, now) {
                 self.feed(rpc, event, now);
             }
             // Whoever awaits it under another reactor watches for its deadline only, and now there is more to watch for.
-            if self.waiters.drop_watches(rpc.index()) {
-                self.waiters.wake(rpc.index());
-            }
+            self.audience.moves(rpc);
         }
         while let Some(rpc) = self.service.poll_finished() {
-            self.log.write(rpc);
-            self.waiters.wake(rpc.index());
+            self.audience.has_finished(rpc);
         }
     }
 
     fn end(&mut self, rpc: RpcKey) {
-        self.waiters.drop_watches(rpc.index());
+        self.audience.ends(rpc);
         self.transport.end(rpc.index());
     }
+}
 
-    /// Has `cx` woken when the rpc finishes. Under another reactor, has it watch for what the rpc waits for; true when that is there
-    /// already and was taken in. Whoever was to be woken `before` is to be dropped after the driver was let go.
-    pub(crate) fn register(
-        &mut self,
-        rpc: RpcKey,
-        cx: &mut Context<'_>,
-        before: &mut Option<Waker>,
-    ) -> bool {
-        let waiter = self.waiters.place(rpc.index());
-        *before = waiter.waker.replace(cx.waker().clone());
-        let Some(reactor) = &self.reactor else {
-            return false;
-        };
-        if let (true, Some(call)) = (waiter.watches.is_empty(), self.service.call(rpc)) {
-            let exchange = self.service.appetite(rpc).map(|_| rpc.index());
-            let pollables = self.transport.subscribe(exchange, call.deadline());
-            let watch = |pollable| reactor.ready(pollable);
-            waiter.watches.extend(pollables.into_iter().map(watch));
-        }
-        let mut watches = waiter.watches.iter_mut();
-        if watches.all(|watch| watch.as_mut().poll(cx).is_pending()) {
-            return false;
-        }
-        let now = self.transport.now();
-        self.advance(rpc, now);
-        let mut woken = mem::take(&mut self.woken);
-        self.expire(&mut woken, now);
-        self.woken = woken;
-        self.send(now);
-        true
-    }
+/// Of a result that is there no more.
+pub(crate) fn taken() -> FetchError {
+    FetchError::local(ErrorKind::Misuse, "the result was taken before")
 }

@@ -37,6 +37,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod awaiting;
+pub mod binding;
 mod client;
 mod driver;
 mod error;
@@ -52,7 +54,8 @@ pub mod transport;
 mod wait;
 mod waiters;
 
-pub use client::{Client, Turned};
+pub use client::Client;
+pub use driver::Turned;
 pub use error::{Error, Raised};
 pub use hooks::Hooks;
 pub use reactor::{Reactor, Sleep, block_on, sleep};
@@ -67,7 +70,7 @@ pub use urlfetch_core::{
     CurrentRequest, ErrorKind, FetchError, Headers, Hop, Instant, Method, Phase, Request, Response,
     State,
 };
-pub use wait::{Canceller, Waitable, Waited, wait_all, wait_any, wait_any_due};
+pub use wait::{Canceller, Waitable, wait_all, wait_any};
 
 /// Fetches and waits, with the [shared client](Client::shared): an rpc, make-fetch-call and get-result in one.
 ///

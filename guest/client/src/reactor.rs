@@ -12,7 +12,7 @@ use urlfetch_core::{ErrorKind, FetchError, Instant};
 
 use crate::{
     Client, Error,
-    driver::DriverCell,
+    awaiting::DriverCell,
     transport::{Pollable, Until},
     waiters::Timer,
 };
@@ -123,7 +123,7 @@ pub(crate) fn run<F: Future>(driver: &DriverCell, future: F) -> Result<F::Output
             let detail = "block_on: the future waits, no rpc is running and nobody sleeps";
             return Err(FetchError::local(ErrorKind::Deadlock, detail).into());
         }
-        driver.turn(until, &[]);
+        driver.step(until, &[]);
     }
 }
 
@@ -147,7 +147,7 @@ impl Sleep {
 
     fn forget_timer(&mut self) {
         if let Some(timer) = self.timer.take() {
-            let waker = self.driver.borrow_mut().timers.remove(timer);
+            let waker = self.driver.borrow_mut().audience.timers.remove(timer);
             drop(waker);
         }
     }
@@ -164,6 +164,7 @@ impl Future for Sleep {
         let timer = self
             .driver
             .borrow_mut()
+            .audience
             .timers
             .add(self.until, cx.waker().clone());
         self.timer = Some(timer);

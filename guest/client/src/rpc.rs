@@ -10,7 +10,7 @@ use core::{
 
 use urlfetch_core::{FetchError, Hop, Response, RpcKey, State};
 
-use crate::{Client, Error, IntoRequest, driver::DriverCell, error::Raised, transport::Until};
+use crate::{Client, Error, IntoRequest, awaiting::DriverCell, driver::taken, error::Raised};
 
 /// What runs when an rpc has finished: once, on the stack that waits for it. It is lent the rpc, so that it need not own it.
 type Callback = Box<dyn FnOnce(&Rpc) -> Result<(), Raised>>;
@@ -111,9 +111,7 @@ impl Rpc {
         let request = crate::hooks::run_pre(self, request)?;
         // A hook may have changed the request, or started the rpc itself.
         let mut driver = self.driver().borrow_mut();
-        driver.service.check(self.key, &request)?;
-        driver.act(|service, now| service.start(self.key, request, now));
-        Ok(())
+        Ok(driver.make_fetch_call(self.key, request)?)
     }
 
     /// [`make_fetch_call`](Self::make_fetch_call) that gives the rpc back, for chains.
@@ -127,45 +125,17 @@ impl Rpc {
 
     /// Moves what can move without blocking, and tells the state.
     pub fn state(&self) -> State {
-        let mut driver = self.driver().borrow_mut();
-        if driver.service.state(self.key) == State::Running {
-            driver.turn(Until::Now, &[]);
-        }
-        driver.service.state(self.key)
-    }
-
-    /// Blocks until finished, and leaves the callback due. For bindings, which keep the callback elsewhere.
-    pub(crate) fn block(&self) -> Result<(), FetchError> {
-        let mut driver = self.driver().borrow_mut();
-        driver.service.check_started(self.key)?;
-        driver.act(|service, _| service.execute(self.key));
-        while driver.service.state(self.key) == State::Running {
-            driver.turn(Until::Forever, &[]);
-        }
-        Ok(())
-    }
-
-    /// Whether the callback is to run now: true once, after the rpc has finished. For a binding that keeps the callback itself;
-    /// [`wait`](Self::wait) asks this.
-    ///
-    /// # Errors
-    /// `Misuse` on an idle rpc.
-    pub fn wait_due(&self) -> Result<bool, FetchError> {
-        self.block()?;
-        Ok(self.take_callback_due())
-    }
-
-    /// Whether the callback is to run now, without waiting: true once in the life of a finished rpc. For bindings.
-    pub fn take_callback_due(&self) -> bool {
-        self.driver()
-            .borrow_mut()
-            .service
-            .take_callback_due(self.key)
+        self.driver().borrow_mut().state(self.key)
     }
 
     /// Runs the callback if it is due.
     pub(crate) fn call_back(&self) -> Result<(), Error> {
-        if !self.take_callback_due() {
+        let is_due = self
+            .driver()
+            .borrow_mut()
+            .service
+            .take_callback_due(self.key);
+        if !is_due {
             return Ok(());
         }
         let callback = self.callback.take();
@@ -179,7 +149,7 @@ impl Rpc {
     /// # Errors
     /// `Misuse` on an idle rpc, and what the callback returned.
     pub fn wait(&self) -> Result<(), Error> {
-        self.block()?;
+        self.driver().borrow_mut().wait(self.key)?;
         self.call_back()
     }
 
@@ -229,32 +199,6 @@ impl Rpc {
         outcome
             .unwrap_or_else(|| Err(taken()))
             .map_err(Error::Fetch)
-    }
-
-    /// What a binding without hooks returns for check-success and get-result: waits, leaves the callback due, and reads the outcome.
-    ///
-    /// # Errors
-    /// `Misuse` on an idle rpc; else as `read` says.
-    pub fn outcome<T>(
-        &self,
-        read: impl FnOnce(&Result<Response, FetchError>) -> Result<T, FetchError>,
-    ) -> Result<T, FetchError> {
-        self.block()?;
-        self.driver()
-            .borrow()
-            .service
-            .outcome(self.key)
-            .map_or_else(|| Err(taken()), read)
-    }
-
-    /// [`outcome`](Self::outcome) for the last time, moved out.
-    ///
-    /// # Errors
-    /// `Misuse` on an idle rpc, and the fetch's own.
-    pub fn into_outcome(self) -> Result<Response, FetchError> {
-        self.block()?;
-        let outcome = self.driver().borrow_mut().service.take_outcome(self.key);
-        outcome.unwrap_or_else(|| Err(taken()))
     }
 
     fn run_post_hooks(&self) -> Result<(), Error> {
@@ -324,13 +268,6 @@ impl Rpc {
     }
 }
 
-fn taken() -> FetchError {
-    FetchError::local(
-        urlfetch_core::ErrorKind::Misuse,
-        "the result was taken before",
-    )
-}
-
 impl Future for Rpc {
     type Output = Result<Response, Error>;
 
@@ -353,7 +290,10 @@ impl Future for Rpc {
 
 impl Drop for Rpc {
     fn drop(&mut self) {
-        let waiter = self.driver().borrow_mut().drop_rpc(self.key);
+        let mut driver = self.driver().borrow_mut();
+        driver.drop_rpc(self.key);
+        let waiter = driver.audience.waiters.forget(self.key.index());
+        drop(driver);
         drop(waiter);
     }
 }

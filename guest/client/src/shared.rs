@@ -1,8 +1,10 @@
 //! What everyone in an instance shares: one driver over its transport, and one client.
 use alloc::rc::Rc;
 use core::cell::RefCell;
+#[cfg(target_family = "wasm")]
+use core::cell::RefMut;
 
-use crate::{Client, driver::DriverCell, transport::Transport};
+use crate::{Client, awaiting::DriverCell, transport::Transport};
 
 #[derive(Default)]
 struct Shared {
@@ -19,16 +21,32 @@ fn with<T>(act: impl FnOnce(&mut Shared) -> T) -> T {
 }
 
 #[cfg(not(feature = "std"))]
-#[allow(unsafe_code, reason = "a static that is not Sync; see below")]
 fn with<T>(act: impl FnOnce(&mut Shared) -> T) -> T {
-    struct OneThread(RefCell<Shared>);
-    // SAFETY: a component has one thread, and elsewhere the feature `std` is required.
-    unsafe impl Sync for OneThread {}
-    static SHARED: OneThread = OneThread(RefCell::new(Shared {
+    static SHARED: OneThread<Shared> = OneThread::new(Shared {
         driver: None,
         client: None,
-    }));
-    act(&mut SHARED.0.borrow_mut())
+    });
+    act(&mut SHARED.borrow_mut())
+}
+
+/// A static of a component.
+#[cfg(target_family = "wasm")]
+pub(crate) struct OneThread<T>(RefCell<T>);
+
+// SAFETY: a component has one thread.
+#[cfg(target_family = "wasm")]
+#[allow(unsafe_code, reason = "a static that is not Sync")]
+unsafe impl<T> Sync for OneThread<T> {}
+
+#[cfg(target_family = "wasm")]
+impl<T> OneThread<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(RefCell::new(value))
+    }
+
+    pub(crate) fn borrow_mut(&self) -> RefMut<'_, T> {
+        self.0.borrow_mut()
+    }
 }
 
 #[cfg(not(any(feature = "std", target_family = "wasm")))]

@@ -1,5 +1,5 @@
 //! The seam under the client: what carries one exchange, tells the time, and blocks. App Engine's "service stub" (semantics.md section 8).
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use urlfetch_core::Instant;
 pub use urlfetch_core::{Event, Failure, FailureCode, Outgoing, url::Url};
@@ -26,6 +26,15 @@ pub struct Woken {
     pub exchanges: Vec<usize>,
     /// Places, in `others`, of the pollables that are ready.
     pub others: Vec<u32>,
+}
+
+impl Woken {
+    pub(crate) const fn new() -> Self {
+        Self {
+            exchanges: Vec::new(),
+            others: Vec::new(),
+        }
+    }
 }
 
 /// Carries exchanges. The client decides, a transport only does: it follows no redirect, keeps no limit and retries nothing.
@@ -56,5 +65,31 @@ pub trait Transport {
     fn subscribe(&mut self, exchange: Option<usize>, deadline: Instant) -> Vec<Pollable> {
         let _ = (exchange, deadline);
         Vec::new()
+    }
+}
+
+impl Transport for Box<dyn Transport> {
+    fn now(&self) -> Instant {
+        (**self).now()
+    }
+
+    fn send(&mut self, exchange: usize, request: Outgoing, now: Instant) -> Option<Event> {
+        (**self).send(exchange, request, now)
+    }
+
+    fn next_event(&mut self, exchange: usize, at_most: usize) -> Option<Event> {
+        (**self).next_event(exchange, at_most)
+    }
+
+    fn end(&mut self, exchange: usize) {
+        (**self).end(exchange);
+    }
+
+    fn wait(&mut self, until: Until, others: &[&Pollable], woken: &mut Woken) {
+        (**self).wait(until, others, woken);
+    }
+
+    fn subscribe(&mut self, exchange: Option<usize>, deadline: Instant) -> Vec<Pollable> {
+        (**self).subscribe(exchange, deadline)
     }
 }

@@ -2,13 +2,9 @@
 use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
 use core::cell::Cell;
 
-use urlfetch_core::{ErrorKind, FetchError, Judged, RpcKey, State};
+use urlfetch_core::{ErrorKind, FetchError, RpcKey, State};
 
-use crate::{
-    Error, Rpc,
-    driver::{Driver, DriverCell},
-    transport::{Pollable, Until},
-};
+use crate::{Error, Rpc, awaiting::DriverCell, driver::Waited, transport::Until};
 
 /// Ends a [`wait_any`] it is a member of: App Engine's `WaitCanceller`. It cancels no rpc.
 ///
@@ -92,17 +88,6 @@ impl<'a> From<&'a Canceller> for Waitable<'a> {
     }
 }
 
-/// How a [`wait_any_due`] ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waited {
-    /// The first finished rpc, by its place.
-    Finished(usize),
-    /// None has finished, and the pollable is ready.
-    Interrupted,
-    /// There was nothing to wait for.
-    Nothing,
-}
-
 /// Blocks until a member is ready, then returns the rpc that comes first among those that have finished, after its callback, if
 /// that was due; or a cancelled canceller when no rpc has finished. None when there is no member.
 ///
@@ -158,7 +143,7 @@ pub fn wait_any<'a, W: Into<Waitable<'a>>>(
     };
     let keys = keys(first.driver(), &rpcs)?;
     let waits = cancelled.is_none();
-    let judged = wait(&mut first.driver().borrow_mut(), &keys, None, waits)?;
+    let judged = first.driver().borrow_mut().wait_any(&keys, None, waits)?;
     match judged {
         Waited::Finished(place) => {
             rpcs[place].call_back()?;
@@ -166,24 +151,6 @@ pub fn wait_any<'a, W: Into<Waitable<'a>>>(
         }
         Waited::Interrupted | Waited::Nothing => Ok(cancelled.copied()),
     }
-}
-
-/// [`wait_any`] for bindings: leaves the callback due, and is ended by a pollable instead of a canceller. `None` for no pollable.
-///
-/// # Errors
-/// `Misuse` when an rpc is idle or the rpcs are of different transports.
-pub fn wait_any_due(rpcs: &[&Rpc], until: Option<&Pollable>) -> Result<Waited, FetchError> {
-    let shared;
-    let driver = match rpcs.first() {
-        Some(first) => first.driver(),
-        None if until.is_none() => return Ok(Waited::Nothing),
-        None => {
-            shared = crate::shared::driver();
-            &shared
-        }
-    };
-    let keys = keys(driver, rpcs)?;
-    wait(&mut driver.borrow_mut(), &keys, until, true)
 }
 
 fn keys(driver: &Rc<DriverCell>, rpcs: &[&Rpc]) -> Result<Vec<RpcKey>, FetchError> {
@@ -194,34 +161,6 @@ fn keys(driver: &Rc<DriverCell>, rpcs: &[&Rpc]) -> Result<Vec<RpcKey>, FetchErro
         ));
     }
     Ok(rpcs.iter().map(|rpc| rpc.key).collect())
-}
-
-/// Waits by core's judgement. Without `blocks` it looks once.
-fn wait(
-    driver: &mut Driver,
-    keys: &[RpcKey],
-    until: Option<&Pollable>,
-    blocks: bool,
-) -> Result<Waited, FetchError> {
-    let others: Vec<&Pollable> = until.into_iter().collect();
-    let mut is_interrupted = false;
-    if !blocks {
-        driver.turn(Until::Now, &[]);
-        is_interrupted = true;
-    }
-    loop {
-        let seen = driver.service.completions();
-        match driver.act(|service, _| service.judge(keys, blocks))? {
-            Judged::Finished(place) => return Ok(Waited::Finished(place)),
-            Judged::Nothing if others.is_empty() => return Ok(Waited::Nothing),
-            Judged::Nothing | Judged::Wait if is_interrupted => return Ok(Waited::Interrupted),
-            Judged::Nothing | Judged::Wait => {}
-        }
-        // Judging takes time with the number of rpcs: do it again only when something finished.
-        while driver.service.completions() == seen && !is_interrupted {
-            is_interrupted = !driver.turn(Until::Forever, &others).is_empty();
-        }
-    }
 }
 
 /// Blocks until all have finished, running each callback as its rpc finishes. Failed fetches are not reported here.
@@ -287,7 +226,7 @@ struct Log<'a> {
 
 impl<'a> Log<'a> {
     fn open(driver: &'a DriverCell) -> Self {
-        let read = driver.borrow_mut().log.open();
+        let read = driver.borrow_mut().audience.log.open();
         Self { driver, read }
     }
 
@@ -295,18 +234,18 @@ impl<'a> Log<'a> {
     fn next(&mut self) -> Vec<RpcKey> {
         let mut driver = self.driver.borrow_mut();
         loop {
-            let news = driver.log.since(self.read);
+            let news = driver.audience.log.since(self.read);
             if !news.is_empty() {
                 self.read += news.len();
                 return news.to_vec();
             }
-            driver.turn(Until::Forever, &[]);
+            driver.step(Until::Forever, &[]);
         }
     }
 }
 
 impl Drop for Log<'_> {
     fn drop(&mut self) {
-        self.driver.borrow_mut().log.close();
+        self.driver.borrow_mut().audience.log.close();
     }
 }

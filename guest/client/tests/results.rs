@@ -24,16 +24,6 @@ fn get_result_fails_the_same_way_again_and_again() {
 }
 
 #[test]
-fn into_result_moves_the_content_instead_of_copying_it() {
-    let rpc = client().rpc().fetch(url("10")).unwrap();
-    let kept = rpc.outcome(|outcome| Ok(outcome.as_ref().unwrap().content.as_ptr()));
-    let copied = rpc.get_result().unwrap().content;
-    assert_ne!(copied.as_ptr(), kept.clone().unwrap());
-    let moved = rpc.into_result().unwrap().content;
-    assert_eq!(moved.as_ptr(), kept.unwrap());
-}
-
-#[test]
 fn a_result_that_was_awaited_is_gone_and_the_rpc_stays_finished() {
     let client = client();
     let mut rpc = client.rpc().fetch(url("10")).unwrap();

@@ -3,7 +3,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Notes, client, noting, url};
-use urlfetch::{Client, ErrorKind, Rpc, State, Waitable, Waited, wait_any, wait_any_due};
+use urlfetch::{Client, ErrorKind, Rpc, State, Waitable, wait_any};
 
 fn any<'a>(rpcs: impl IntoIterator<Item = &'a Rpc>) -> u32 {
     let ready = wait_any(rpcs).unwrap().expect("there are rpcs");
@@ -122,26 +122,4 @@ fn rpcs_can_be_collected_as_they_finish() {
         rpcs.retain(|rpc| rpc.id() != id);
     }
     assert_eq!(notes.take(), ["10", "20", "30"]);
-}
-
-#[test]
-fn a_binding_waits_by_place_and_the_callback_stays_due() {
-    let client = client();
-    let (slow, fast) = (
-        client.rpc().fetch(url("20")).unwrap(),
-        client.rpc().fetch(url("10")).unwrap(),
-    );
-    assert_eq!(wait_any_due(&[], None).unwrap(), Waited::Nothing);
-    assert_eq!(
-        wait_any_due(&[&slow, &fast], None).unwrap(),
-        Waited::Finished(1)
-    );
-    assert!(fast.take_callback_due());
-    assert!(!fast.take_callback_due());
-    assert!(
-        !slow.take_callback_due(),
-        "asking too early uses nothing up"
-    );
-    assert!(slow.wait_due().unwrap());
-    assert!(!slow.wait_due().unwrap());
 }

@@ -10,7 +10,10 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{mem, ptr};
 
-use urlfetch::Method;
+use urlfetch::{
+    Method,
+    binding::{self, Call, ClientKey, RpcKey, driver},
+};
 use wasi::io::poll::Pollable;
 
 use crate::{
@@ -18,7 +21,7 @@ use crate::{
         fetch::{ClientBorrow, Rpc as RpcHandle, RpcBorrow},
         types::{ErrorKind, Phase},
     },
-    client::{Client, create, fetch, start},
+    client::Client,
     convert::{to_kind, to_phase},
     rpc::Rpc,
 };
@@ -39,6 +42,7 @@ enum Maybe<T> {
 }
 
 #[repr(C, u8)]
+#[allow(dead_code, reason = "the host reads it")]
 enum Outcome<T> {
     Ok(T),
     Err(FetchError),
@@ -86,6 +90,7 @@ struct Turned {
 }
 
 #[repr(C, u8)]
+#[allow(dead_code, reason = "the host reads it")]
 enum Waited {
     Finished(Finished),
     Interrupted,
@@ -106,7 +111,7 @@ impl<T> List<T> {
         Self { pointer, length }
     }
 
-    fn lower_each<U>(items: Vec<U>, lower: impl Fn(U) -> T) -> Self {
+    fn lower_each<U>(items: impl ExactSizeIterator<Item = U>, lower: impl Fn(U) -> T) -> Self {
         let mut lowered = Vec::with_capacity(items.len());
         for item in items {
             lowered.push(lower(item));
@@ -167,12 +172,12 @@ fn lower_text(text: String) -> Text {
 }
 
 impl Response {
-    fn lower(response: urlfetch::Response) -> Self {
+    fn lower(mut response: urlfetch::Response) -> Self {
         Self {
             status: response.status,
-            headers: List::lower_each(response.headers, |(name, value)| Header {
-                name: lower_text(name),
-                value: List::lower(value),
+            headers: List::lower_each(response.headers.iter_mut(), |(name, value)| Header {
+                name: lower_text(mem::take(name)),
+                value: List::lower(mem::take(value)),
             }),
             content: List::lower(response.content),
             was_truncated: response.was_truncated,
@@ -197,10 +202,10 @@ impl FetchError {
 
 impl Hop {
     /// In seconds since the call was started.
-    fn lower(hop: urlfetch::Hop, start: urlfetch::Instant) -> Self {
-        let seconds = |at: urlfetch::Instant| at.since(start).as_secs_f64();
+    fn lower(hop: &urlfetch::Hop, start: urlfetch::Instant) -> Self {
+        let seconds = |at: urlfetch::Instant| at.seconds_since(start);
         Self {
-            url: lower_text(hop.url),
+            url: lower_text(hop.url.clone()),
             status: hop.status,
             started_at: seconds(hop.started_at),
             head_at: Maybe::lower(hop.head_at, seconds),
@@ -247,17 +252,28 @@ impl Request {
 /// What a borrowed handle of ours stands for.
 ///
 /// # Safety
-/// The host gave the representation, for the length of a call.
-unsafe fn client<'a>(client: *const u8) -> &'a urlfetch::Client {
+/// The host gave the representation.
+unsafe fn client(client: *const u8) -> ClientKey {
     // SAFETY: as said above.
-    &unsafe { ClientBorrow::lift(client) }.get::<Client>().0
+    unsafe { ClientBorrow::lift(client) }.get::<Client>().0
 }
 
 /// # Safety
 /// As for [`client`].
-unsafe fn rpc<'a>(rpc: *const u8) -> &'a urlfetch::Rpc {
+unsafe fn rpc(rpc: *const u8) -> RpcKey {
     // SAFETY: as said above.
-    &unsafe { RpcBorrow::lift(rpc) }.get::<Rpc>().0
+    unsafe { RpcBorrow::lift(rpc) }.get::<Rpc>().0
+}
+
+/// An rpc, its call and its result in one.
+fn fetch(
+    client: ClientKey,
+    request: Result<urlfetch::Request, urlfetch::FetchError>,
+    deadline: Option<f64>,
+) -> Result<urlfetch::Response, urlfetch::FetchError> {
+    let rpc = Rpc(driver().service.create_rpc(client, deadline)?);
+    driver().make_fetch_call(rpc.0, request?)?;
+    driver().take_outcome(rpc.0)
 }
 
 /// An export under its name, and the function by which the host gives its result back.
@@ -289,7 +305,7 @@ export! {
     "urlfetch:rpc/fetch@0.2.0#[method]client.create-rpc",
     "cabi_post_urlfetch:rpc/fetch@0.2.0#[method]client.create-rpc",
     (this: *const u8, has_deadline: bool, deadline: f64) -> Outcome<u32> {
-        let created = create(client(this), has_deadline.then_some(deadline));
+        let created = driver().service.create_rpc(client(this), has_deadline.then_some(deadline));
         Outcome::lower(created, |rpc| RpcHandle::new(Rpc(rpc)).take_handle())
     }
 }
@@ -311,7 +327,8 @@ export! {
             allow_truncated,
             validate_certificate: has_validate.then_some(validate),
         };
-        Outcome::lower(fetch(client(this), request.lift(), has_deadline.then_some(deadline)), Response::lower)
+        let deadline = has_deadline.then_some(deadline);
+        Outcome::lower(fetch(client(this), request.lift(), deadline), Response::lower)
     }
 }
 
@@ -322,7 +339,7 @@ export! {
         let handles = List { pointer: others, length: others_length }.lift();
         // Borrowed handles are ours for the call, and have to be dropped before it returns: dropping these does it.
         let others: Vec<Pollable> = handles.into_iter().map(|handle| Pollable::from_handle(handle)).collect();
-        let turned = client(this).turn(&others.iter().collect::<Vec<_>>());
+        let turned = driver().turn(client(this), &others.iter().collect::<Vec<_>>());
         Turned { finished: List::lower(turned.finished), ready: List::lower(turned.ready) }
     }
 }
@@ -344,7 +361,8 @@ export! {
             allow_truncated,
             validate_certificate: has_validate.then_some(validate),
         };
-        Outcome::lower(start(rpc(this), request.lift()), |()| ())
+        let started = request.lift().and_then(|request| driver().make_fetch_call(rpc(this), request));
+        Outcome::lower(started, |()| ())
     }
 }
 
@@ -352,7 +370,8 @@ export! {
     "urlfetch:rpc/fetch@0.2.0#[method]rpc.wait",
     "cabi_post_urlfetch:rpc/fetch@0.2.0#[method]rpc.wait",
     (this: *const u8) -> Outcome<bool> {
-        Outcome::lower(rpc(this).wait_due(), |is_due| is_due)
+        let waited = driver().wait(rpc(this));
+        Outcome::lower(waited, |()| driver().service.take_callback_due(rpc(this)))
     }
 }
 
@@ -360,8 +379,7 @@ export! {
     "urlfetch:rpc/fetch@0.2.0#[method]rpc.check-success",
     "cabi_post_urlfetch:rpc/fetch@0.2.0#[method]rpc.check-success",
     (this: *const u8) -> Outcome<()> {
-        let outcome = rpc(this).outcome(|outcome| outcome.as_ref().map(|_| ()).map_err(Clone::clone));
-        Outcome::lower(outcome, |()| ())
+        Outcome::lower(driver().outcome(rpc(this)), |_| ())
     }
 }
 
@@ -369,7 +387,7 @@ export! {
     "urlfetch:rpc/fetch@0.2.0#[method]rpc.get-result",
     "cabi_post_urlfetch:rpc/fetch@0.2.0#[method]rpc.get-result",
     (this: *const u8) -> Outcome<Response> {
-        Outcome::lower(rpc(this).outcome(Clone::clone), Response::lower)
+        Outcome::lower(driver().outcome(rpc(this)), |response| Response::lower(response.clone()))
     }
 }
 
@@ -377,8 +395,9 @@ export! {
     "urlfetch:rpc/fetch@0.2.0#[static]rpc.into-result",
     "cabi_post_urlfetch:rpc/fetch@0.2.0#[static]rpc.into-result",
     (rpc: u32) -> Outcome<Response> {
-        let rpc = RpcHandle::from_handle(rpc).into_inner::<Rpc>().0;
-        Outcome::lower(rpc.into_outcome(), Response::lower)
+        let rpc = RpcHandle::from_handle(rpc).into_inner::<Rpc>();
+        let outcome = driver().take_outcome(rpc.0);
+        Outcome::lower(outcome, Response::lower)
     }
 }
 
@@ -386,8 +405,12 @@ export! {
     "urlfetch:rpc/fetch@0.2.0#[method]rpc.hops",
     "cabi_post_urlfetch:rpc/fetch@0.2.0#[method]rpc.hops",
     (this: *const u8) -> List<Hop> {
-        let hops = rpc(this).hops(|hops, start| List::lower_each(hops.to_vec(), |hop| Hop::lower(hop, start)));
-        hops.unwrap_or_else(|| List::lower(Vec::new()))
+        let driver = driver();
+        let (hops, start) = match driver.service.call(rpc(this)) {
+            Some(call) => (call.hops(), call.started_at()),
+            None => Default::default(),
+        };
+        List::lower_each(hops.iter(), |hop| Hop::lower(hop, start))
     }
 }
 
@@ -395,7 +418,9 @@ export! {
     "urlfetch:rpc/fetch@0.2.0#[method]rpc.rejected-headers",
     "cabi_post_urlfetch:rpc/fetch@0.2.0#[method]rpc.rejected-headers",
     (this: *const u8) -> List<Text> {
-        List::lower_each(rpc(this).rejected_headers(), lower_text)
+        let driver = driver();
+        let names = driver.service.call(rpc(this)).map_or_else(Default::default, Call::rejected_headers);
+        List::lower_each(names.iter(), |name| lower_text(name.clone()))
     }
 }
 
@@ -404,15 +429,17 @@ export! {
     "cabi_post_urlfetch:rpc/fetch@0.2.0#wait-any",
     (rpcs: *mut *const u8, rpcs_length: usize, has_until: bool, until: u32) -> Outcome<Waited> {
         let rpcs = List { pointer: rpcs, length: rpcs_length }.lift();
-        let rpcs: Vec<&urlfetch::Rpc> = rpcs.into_iter().map(|handle| rpc(handle)).collect();
+        let rpcs: Vec<RpcKey> = rpcs.into_iter().map(|handle| rpc(handle)).collect();
         let until = has_until.then(|| Pollable::from_handle(until));
-        Outcome::lower(urlfetch::wait_any_due(&rpcs, until.as_ref()), |waited| match waited {
-            urlfetch::Waited::Finished(place) => Waited::Finished(Finished {
+        let mut driver = driver();
+        let waited = driver.wait_any(&rpcs, until.as_ref(), true);
+        Outcome::lower(waited, |waited| match waited {
+            binding::Waited::Finished(place) => Waited::Finished(Finished {
                 index: place as u32,
-                callback_due: rpcs[place].take_callback_due(),
+                callback_due: driver.service.take_callback_due(rpcs[place]),
             }),
-            urlfetch::Waited::Interrupted => Waited::Interrupted,
-            urlfetch::Waited::Nothing => Waited::Nothing,
+            binding::Waited::Interrupted => Waited::Interrupted,
+            binding::Waited::Nothing => Waited::Nothing,
         })
     }
 }

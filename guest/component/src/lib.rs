@@ -49,7 +49,7 @@ impl fetch::Guest for Component {
     type Rpc = rpc::Rpc;
 
     fn progress() {
-        urlfetch::Client::shared().progress();
+        urlfetch::binding::driver().progress();
     }
 }
 

@@ -121,8 +121,17 @@ pub struct Service {
 
 impl Service {
     /// Without clients.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self {
+            clients: Slab::new(),
+            rpcs: Slab::new(),
+            last_id: 0,
+            tickets: 0,
+            completions: 0,
+            admitted: VecDeque::new(),
+            finished: VecDeque::new(),
+            deadlines: BinaryHeap::new(),
+        }
     }
 
     /// A client with the documented defaults.
@@ -168,7 +177,7 @@ impl Service {
     pub fn set_policy(
         &mut self,
         client: ClientKey,
-        change: impl FnOnce(&mut Policy) -> Result<(), ErrorKind>,
+        change: &mut dyn FnMut(&mut Policy) -> Result<(), ErrorKind>,
     ) -> Result<(), ErrorKind> {
         let entry = &mut self.clients[client.0];
         if entry.sealed {

@@ -26,6 +26,11 @@ impl Instant {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// The same in seconds.
+    pub fn seconds_since(self, earlier: Self) -> f64 {
+        self.0.saturating_sub(earlier.0) as f64 / 1e9
+    }
 }
 
 /// A length of time given in seconds, as the sources speak of deadlines: none when it is zero, negative or not finite

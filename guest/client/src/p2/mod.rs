@@ -14,7 +14,7 @@ use exchange::Exchange;
 use poll_list::PollList;
 
 /// Carries exchanges over the host's wasi:http.
-pub(crate) struct Wasi {
+pub struct Wasi {
     /// By the client's own numbers, which are small and dense.
     exchanges: Vec<Option<Exchange>>,
     polls: PollList,
@@ -23,10 +23,10 @@ pub(crate) struct Wasi {
 }
 
 impl Wasi {
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             exchanges: Vec::new(),
-            polls: PollList::default(),
+            polls: PollList::new(),
             timer: None,
         }
     }

@@ -6,7 +6,6 @@ use slab::Slab;
 use crate::transport::Pollable;
 
 /// Pollables that can be added and removed in constant time, and listed without gaps.
-#[derive(Default)]
 pub(super) struct PollList {
     entries: Vec<Entry>,
     /// Where in `entries` each slot is.
@@ -25,6 +24,13 @@ struct Entry {
 pub(super) struct Slot(usize);
 
 impl PollList {
+    pub(super) const fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            places: Slab::new(),
+        }
+    }
+
     pub(super) fn add(&mut self, pollable: Pollable, exchange: usize) -> Slot {
         let slot = self.places.insert(self.entries.len());
         self.entries.push(Entry {

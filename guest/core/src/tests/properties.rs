@@ -291,11 +291,11 @@ impl Model {
 
     fn set(
         &mut self,
-        change: impl FnOnce(&mut Policy) -> Result<(), ErrorKind>,
+        mut change: impl FnMut(&mut Policy) -> Result<(), ErrorKind>,
         sensible: bool,
     ) -> Result<(), TestCaseError> {
         if let Some(client) = self.clients[self.current] {
-            let changed = self.service.set_policy(client, change);
+            let changed = self.service.set_policy(client, &mut change);
             prop_assert_eq!(changed.is_ok(), sensible);
         }
         Ok(())

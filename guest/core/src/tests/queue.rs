@@ -213,7 +213,7 @@ fn lowered_limits_call_nothing_back_and_let_out_nothing_more() {
 fn limits_hold_even_when_a_later_setting_of_the_same_change_fails() {
     let mut program = limited(1, 1);
     program.start_all(&[A, A, A]);
-    let changed = program.service.set_policy(program.client, |policy| {
+    let changed = program.service.set_policy(program.client, &mut |policy| {
         policy.set_max_in_flight(2, 2)?;
         policy.set_max_redirects(101)
     });

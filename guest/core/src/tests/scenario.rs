@@ -190,15 +190,18 @@ impl Program {
     /// The client's policy is changed so.
     pub(super) fn policy(
         mut self,
-        change: impl FnOnce(&mut Policy) -> Result<(), ErrorKind>,
+        change: impl FnMut(&mut Policy) -> Result<(), ErrorKind>,
     ) -> Self {
         self.set_policy(change);
         self
     }
 
     /// Changes the client's policy.
-    pub(super) fn set_policy(&mut self, change: impl FnOnce(&mut Policy) -> Result<(), ErrorKind>) {
-        let changed = self.service.set_policy(self.client, change);
+    pub(super) fn set_policy(
+        &mut self,
+        mut change: impl FnMut(&mut Policy) -> Result<(), ErrorKind>,
+    ) {
+        let changed = self.service.set_policy(self.client, &mut change);
         assert_eq!(changed, Ok(()));
     }
 

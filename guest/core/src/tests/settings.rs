@@ -27,9 +27,9 @@ fn settings_without_meaning_are_refused_and_change_nothing() {
     ];
     let mut program = Program::new();
     let before = format!("{:?}", program.service.policy(program.client));
-    for change in changes {
+    for mut change in changes {
         assert_eq!(
-            program.service.set_policy(program.client, change),
+            program.service.set_policy(program.client, &mut change),
             Err(ErrorKind::InvalidArgument)
         );
         assert_eq!(
@@ -44,9 +44,9 @@ fn a_sealed_client_refuses_every_setting_with_misuse() {
     let mut program = Program::new();
     program.service.seal(program.client);
     program.service.seal(program.client);
-    let changed = program
-        .service
-        .set_policy(program.client, |_| unreachable!("it is not even asked"));
+    let changed = program.service.set_policy(program.client, &mut |_| {
+        unreachable!("it is not even asked")
+    });
     assert_eq!(changed, Err(ErrorKind::Misuse));
     assert_eq!(
         program.create_with(Some(1.0)).index(),
