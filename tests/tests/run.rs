@@ -69,6 +69,6 @@ fn build_urlfetch() -> PathBuf {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let binary = messages
         .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .last();
+        .next_back();
     binary.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&built.stderr)))
 }

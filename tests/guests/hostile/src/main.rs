@@ -1,4 +1,5 @@
-//! Calls the imported component with everything that is wrong and in every odd order, and prints what came of it, one line for each.
+//! Calls the imported component with everything that is wrong and in every odd order; long because there is a lot of it. Prints what
+//! came of it, one line for each.
 //! Its argument is an origin that answers `/ok` at once, `/slow` late, `/silent` never, and some redirects to nowhere.
 
 use bindings::urlfetch::rpc::{

@@ -1,5 +1,5 @@
-//! Awaits rpcs on the reactor of wstd: a second implementation of `urlfetch::Reactor`, beside `block_on`. Its argument is an origin
-//! that answers `/slow`, `/hop`, `/quick`, and never `/silent`.
+//! Awaits rpcs on the reactor of wstd: a second implementation of `urlfetch::Reactor`, beside `block_on`. Its arguments are four
+//! URLs: a slow one, one that redirects, a quick one, and one that never answers.
 
 use std::{
     cell::{Cell, RefCell},
@@ -36,11 +36,12 @@ async fn sleep_ms(length: u64) {
 }
 
 fn main() -> ExitCode {
-    let Some(origin) = std::env::args().nth(1) else {
-        eprintln!("usage: on-wstd ORIGIN");
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Ok(urls) = <[String; 4]>::try_from(args) else {
+        eprintln!("usage: on-wstd SLOW HOP QUICK SILENT");
         return ExitCode::from(2);
     };
-    match block_on(run(origin)) {
+    match block_on(run(urls)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -49,18 +50,18 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(origin: String) -> Result<(), Error> {
+async fn run([slow, hop, quick, silent]: [String; 4]) -> Result<(), Error> {
     let client = Client::shared();
     client.set_allow_private(true)?;
     client.use_reactor(Wstd);
-    together(&client, &origin).await?;
-    deadline(&client, &origin).await?;
-    dropped(&client, &origin).await?;
-    queued(&client, &origin).await
+    together(&client, [("slow", &slow), ("hop", &hop), ("quick", &quick)]).await?;
+    deadline(&client, &silent).await?;
+    dropped(&client, &silent).await?;
+    queued(&client, &quick).await
 }
 
 /// Tasks of wstd, each with an rpc; a ticker beside them; a synchronous wait in the middle.
-async fn together(client: &Client, origin: &str) -> Result<(), Error> {
+async fn together(client: &Client, urls: [(&'static str, &str); 3]) -> Result<(), Error> {
     let (ticks, is_over) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
     let ticker = spawn({
         let (ticks, is_over) = (Rc::clone(&ticks), Rc::clone(&is_over));
@@ -72,31 +73,25 @@ async fn together(client: &Client, origin: &str) -> Result<(), Error> {
         }
     });
     let order = Rc::new(RefCell::new(Vec::new()));
-    let tasks = ["/slow", "/hop", "/quick"].map(|path| {
-        let (order, rpc) = (
-            Rc::clone(&order),
-            client.rpc().fetch(format!("{origin}{path}")),
-        );
+    let tasks = urls.map(|(name, url)| {
+        let (order, rpc) = (Rc::clone(&order), client.rpc().fetch(url));
         spawn(async move {
             let response = rpc?.await?;
-            order.borrow_mut().push(path);
+            order.borrow_mut().push(name);
             Ok::<_, Error>((response.status, response.content.len()))
         })
     });
     let waiting = spawn({
-        let (client, url) = (client.clone(), format!("{origin}/quick"));
+        let (client, url) = (client.clone(), urls[2].1.to_owned());
         async move {
             sleep_ms(15).await;
             // Blocks this thread, and so the ticker; the rpcs of the other tasks move all the same.
             client.fetch(url).map(|response| response.status)
         }
     });
-    for (path, result) in ["/slow", "/hop", "/quick"]
-        .into_iter()
-        .zip(join_all(tasks).await)
-    {
+    for ((name, _), result) in urls.into_iter().zip(join_all(tasks).await) {
         let (status, bytes) = result?;
-        println!("{path}: {status}, {bytes} bytes");
+        println!("{name}: {status}, {bytes} bytes");
     }
     println!("synchronous: {}", waiting.await?);
     println!("order: {}", order.borrow().join(" "));
@@ -107,13 +102,9 @@ async fn together(client: &Client, origin: &str) -> Result<(), Error> {
 }
 
 /// A deadline wakes its awaiter although nothing else does.
-async fn deadline(client: &Client, origin: &str) -> Result<(), Error> {
+async fn deadline(client: &Client, silent: &str) -> Result<(), Error> {
     let start = Instant::now();
-    let failed = client
-        .rpc()
-        .deadline(0.2)
-        .fetch(format!("{origin}/silent"))?
-        .await;
+    let failed = client.rpc().deadline(0.2).fetch(silent)?.await;
     let kind = failed.err().and_then(|error| error.kind());
     println!(
         "silent: {kind:?} in time: {}",
@@ -123,8 +114,8 @@ async fn deadline(client: &Client, origin: &str) -> Result<(), Error> {
 }
 
 /// An rpc that is dropped while it is awaited takes its pollables along; the reactor goes on.
-async fn dropped(client: &Client, origin: &str) -> Result<(), Error> {
-    let rpc = client.rpc().fetch(format!("{origin}/silent"))?;
+async fn dropped(client: &Client, silent: &str) -> Result<(), Error> {
+    let rpc = client.rpc().fetch(silent)?;
     let outcome = match select(Box::pin(sleep_ms(30)), rpc).await {
         Either::Left(((), rpc)) => {
             drop(rpc);
@@ -137,11 +128,9 @@ async fn dropped(client: &Client, origin: &str) -> Result<(), Error> {
 }
 
 /// One call at a time: those that queue are awaited before they are out.
-async fn queued(client: &Client, origin: &str) -> Result<(), Error> {
+async fn queued(client: &Client, quick: &str) -> Result<(), Error> {
     client.set_max_in_flight(1, 1)?;
-    let rpcs: Result<Vec<_>, _> = (0..5)
-        .map(|_| client.rpc().fetch(format!("{origin}/quick")))
-        .collect();
+    let rpcs: Result<Vec<_>, _> = (0..5).map(|_| client.rpc().fetch(quick)).collect();
     let answered = join_all(rpcs?)
         .await
         .into_iter()
