@@ -1,13 +1,13 @@
 //! The two programs of App Engine's page on asynchronous requests, in Rust.
-mod common;
+mod story;
 use std::{cell::RefCell, rc::Rc};
 
-use common::{client, url};
+use story::{client, url};
 use urlfetch::{ErrorKind, Rpc, State, install};
 
 #[test]
 fn one_fetch_in_the_background_and_its_result() {
-    install(common::origins());
+    install(story::origins());
 
     let rpc = urlfetch::create_rpc();
     rpc.make_fetch_call(url("200")).unwrap();
@@ -25,7 +25,7 @@ fn one_fetch_in_the_background_and_its_result() {
 
 #[test]
 fn one_fetch_that_fails_as_a_download_error() {
-    install(common::origins());
+    install(story::origins());
     for path in ["fail", "silent"] {
         let rpc = urlfetch::create_rpc();
         rpc.make_fetch_call(url(path)).unwrap();
@@ -71,6 +71,6 @@ fn many_fetches_with_callbacks_and_a_wait_for_each() {
 
 #[test]
 fn synchronous_fetch_is_all_three_in_one() {
-    install(common::origins());
+    install(story::origins());
     assert_eq!(urlfetch::fetch(url("5")).unwrap().content, b"/5");
 }

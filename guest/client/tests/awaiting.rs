@@ -1,5 +1,5 @@
 //! Rpcs as futures: one, ten, a thousand; beside other work; by reference, dropped, raced; and waits that nothing could end.
-mod common;
+mod story;
 use std::{
     cell::{Cell, RefCell},
     future::{Future, pending, ready},
@@ -13,20 +13,20 @@ use std::{
     time::Duration,
 };
 
-use common::{client, noting, url};
 use futures_util::{
     FutureExt, StreamExt,
     future::{Either, join, join_all, select, try_join_all},
     select_biased,
     stream::FuturesUnordered,
 };
+use story::{client, noting, url};
 use urlfetch::{Client, ErrorKind, Rpc, State, block_on, sleep};
 
 const MS: Duration = Duration::from_millis(1);
 
 #[test]
 fn awaiting_resolves_to_the_result() {
-    urlfetch::install(common::origins());
+    urlfetch::install(story::origins());
     let response = block_on(async {
         let rpc = Client::shared().rpc().fetch(url("10"))?;
         rpc.await
@@ -65,7 +65,7 @@ fn each_of_a_thousand_wakes_its_own_waker_once() {
 
 #[test]
 fn one_queued_behind_the_limit_is_woken_when_its_turn_has_come() {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     let client = Client::with_transport(script);
     client.set_max_in_flight(2, 2).unwrap();
@@ -108,7 +108,7 @@ fn a_race_is_won_by_the_quicker_and_the_other_can_be_awaited_still() {
 
 #[test]
 fn a_timeout_of_ones_own_drops_and_thereby_cancels_the_call() {
-    let script = common::origins();
+    let script = story::origins();
     let (clock, log) = (script.clock(), script.log());
     let client = Client::with_transport(script);
     client.set_max_in_flight(1, 1).unwrap();
@@ -142,7 +142,7 @@ fn awaiting_by_reference_keeps_the_rpc() {
 
 #[test]
 fn a_ticker_goes_on_beside_a_slow_fetch_and_misses_no_tick() {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     let client = Client::with_transport(script);
     let ticks = RefCell::new(Vec::new());
@@ -166,7 +166,7 @@ fn a_ticker_goes_on_beside_a_slow_fetch_and_misses_no_tick() {
 
 #[test]
 fn sleeps_end_in_the_order_of_their_lengths() {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     urlfetch::install(script);
     let order = RefCell::new(Vec::new());
@@ -185,7 +185,7 @@ fn sleeps_end_in_the_order_of_their_lengths() {
 
 #[test]
 fn a_dropped_sleep_wakes_nobody() {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     let client = Client::with_transport(script);
     client
@@ -204,7 +204,7 @@ fn a_wait_that_nothing_could_end_is_a_deadlock_and_not_a_hang() {
     let client = client();
     let error = client.block_on(pending::<()>()).unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Deadlock));
-    let foreign = common::client().rpc().fetch(url("10")).unwrap();
+    let foreign = story::client().rpc().fetch(url("10")).unwrap();
     let error = client.block_on(foreign).unwrap_err();
     assert_eq!(
         error.kind(),
@@ -253,7 +253,7 @@ fn block_on_may_be_nested() {
 
 #[test]
 fn a_synchronous_wait_inside_a_future_wakes_the_others() {
-    let (client, notes) = (client(), common::Notes::new());
+    let (client, notes) = (client(), story::Notes::new());
     let a = noting(&client, "10", &notes);
     let b = noting(&client, "20", &notes);
     let both = client.block_on(join(a, async { b.check_success() }));
@@ -332,7 +332,7 @@ impl Wake for Task {
 
 #[test]
 fn a_waker_may_run_what_uses_rpcs_on_the_spot() {
-    let (client, notes) = (client(), common::Notes::new());
+    let (client, notes) = (client(), story::Notes::new());
     let (own, seen) = (client.clone(), notes.clone());
     let task = Task::spawn(async move {
         for path in ["20", "30"] {

@@ -1,6 +1,6 @@
 //! What a binding has: rpcs by their keys, and callbacks that are its own business.
-mod common;
-use common::{origins, url};
+mod story;
+use story::{origins, url};
 use urlfetch::{
     ErrorKind, Request, Scripted, State,
     binding::{ClientKey, Driver, RpcKey, Waited},

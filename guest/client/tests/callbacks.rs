@@ -1,8 +1,8 @@
 //! A callback runs once, on the stack that waits, and nowhere else.
-mod common;
+mod story;
 use std::rc::Rc;
 
-use common::{Boom, Notes, client, noting, url};
+use story::{Boom, Notes, client, noting, url};
 use urlfetch::{Client, Error, ErrorKind, Rpc, State, wait_all, wait_any};
 
 type Wait = fn(&Rpc) -> Result<(), Error>;
@@ -244,7 +244,7 @@ fn it_is_dropped_when_it_has_run() {
 
 #[test]
 fn it_may_drop_other_rpcs_and_their_client() {
-    let (one, other) = (client(), Client::with_transport(common::origins()));
+    let (one, other) = (client(), Client::with_transport(story::origins()));
     let foreign = other.rpc().fetch(url("10")).unwrap();
     let sibling = one.rpc().fetch(url("silent")).unwrap();
     let rpc = one

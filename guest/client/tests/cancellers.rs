@@ -1,6 +1,6 @@
 //! A canceller ends a wait and no rpc; a finished rpc beats it; alone and not cancelled it is a deadlock.
-mod common;
-use common::{Notes, client, noting, url};
+mod story;
+use story::{Notes, client, noting, url};
 use urlfetch::{Canceller, ErrorKind, State, Waitable, wait_any};
 
 fn is_canceller(waitable: Option<Waitable<'_>>) -> bool {

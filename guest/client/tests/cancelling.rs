@@ -1,6 +1,6 @@
 //! Cancelling ends a call like a failure of its own kind; dropping ends it without a word.
-mod common;
-use common::{Notes, client, noting, url};
+mod story;
+use story::{Notes, client, noting, url};
 use urlfetch::{Client, ErrorKind, Phase, State, wait_any};
 
 #[test]
@@ -30,7 +30,7 @@ fn an_idle_or_finished_one_is_left_alone() {
 
 #[test]
 fn its_place_goes_to_the_next_and_one_still_queued_is_never_sent() {
-    let script = common::origins();
+    let script = story::origins();
     let log = script.log();
     let client = Client::with_transport(script);
     client.set_max_in_flight(1, 1).unwrap();

@@ -1,13 +1,13 @@
 //! App Engine's development server: a call is sent when something waits for it, and all other rules are the same.
-mod common;
+mod story;
 use std::{cell::RefCell, rc::Rc};
 
-use common::{Notes, noting, url};
 use futures_util::future::join_all;
+use story::{Notes, noting, url};
 use urlfetch::{Canceller, Client, State, Waitable, wait_all, wait_any};
 
 fn development() -> (Client, Rc<RefCell<Vec<String>>>) {
-    let script = common::origins();
+    let script = story::origins();
     let log = script.log();
     let client = Client::with_transport(script);
     client.set_development_mode(true).unwrap();
@@ -70,7 +70,7 @@ fn a_cancelled_canceller_executes_nothing() {
 
 #[test]
 fn wait_all_and_drain_execute_all_one_at_a_time() {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     let client = Client::with_transport(script);
     client.set_development_mode(true).unwrap();

@@ -1,8 +1,8 @@
 //! An error of the client fits into the error types of programs, and shows its cause once.
-mod common;
+mod story;
 use std::error::Error as _;
 
-use common::{Boom, client, url};
+use story::{Boom, client, url};
 use urlfetch::{Error, ErrorKind, FetchError};
 
 fn fits<E: std::error::Error + Send + Sync + 'static>() {}

@@ -1,12 +1,12 @@
 //! Hooks run before and after every call of their client: the pre-call ones may change or refuse it, the post-call ones see it once.
-mod common;
+mod story;
 mod elsewhere {
     //! Another source file, which is another module in the words of the source.
     #[path = "registrar.rs"]
     pub(crate) mod registrar;
 }
-use common::{Boom, Notes, client, url};
 use elsewhere::registrar;
+use story::{Boom, Notes, client, url};
 use urlfetch::{Client, Error, ErrorKind, Request, Rpc, State, hooks::Place, wait_all, wait_any};
 
 fn note_pre(client: &Client, place: Place, key: &'static str, notes: &Notes) -> bool {
@@ -56,7 +56,7 @@ fn pre_and_post_lists_have_keys_of_their_own() {
 
 #[test]
 fn a_pre_call_hook_sees_an_idle_rpc_and_may_change_the_request() {
-    let script = common::origins();
+    let script = story::origins();
     let log = script.log();
     let client = Client::with_transport(script);
     client.hooks(|hooks| {
@@ -228,7 +228,7 @@ fn the_callback_runs_before_them() {
     let (client, notes) = (client(), Notes::new());
     let hook = notes.clone();
     client.hooks(|hooks| hooks.add_post(Place::Last, "post", move |_, _| hook.add("post")));
-    common::noting(&client, "10", &notes)
+    story::noting(&client, "10", &notes)
         .check_success()
         .unwrap();
     assert_eq!(notes.take(), ["10", "post"]);
@@ -275,7 +275,7 @@ fn they_may_fetch_and_change_the_list_they_are_in() {
 
 #[test]
 fn they_are_those_of_their_own_client() {
-    urlfetch::install(common::origins());
+    urlfetch::install(story::origins());
     let (one, other, notes) = (Client::new(), Client::new(), Notes::new());
     note_pre(&one, Place::Last, "one", &notes);
     other.fetch(url("10")).unwrap();

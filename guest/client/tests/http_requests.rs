@@ -1,6 +1,6 @@
 //! Requests of the crate `http` are fetched as they are: method, URL, headers, body.
-mod common;
-use common::url;
+mod story;
+use story::url;
 use urlfetch::{Answer, Client, ErrorKind, IntoRequest, Method, Scripted, State};
 
 fn convert<B>(request: http::Request<B>) -> urlfetch::Request

@@ -1,6 +1,6 @@
 //! The life of an rpc: idle, running, finishing; started once, never backwards.
-mod common;
-use common::{client, url};
+mod story;
+use story::{client, url};
 use urlfetch::{Client, ErrorKind, Request, Rpc, State};
 
 fn misused(verb: Result<(), urlfetch::Error>) -> bool {
@@ -109,7 +109,7 @@ fn ids_are_never_used_again() {
 
 #[test]
 fn a_dropped_rpc_gives_its_place_to_the_next() {
-    let script = common::origins();
+    let script = story::origins();
     let (clock, log) = (script.clock(), script.log());
     let client = Client::with_transport(script);
     client.set_max_in_flight(1, 1).unwrap();

@@ -1,5 +1,5 @@
 //! Rpcs on a reactor that is not ours: they move by what it watches, with no turn of our own in between.
-mod common;
+mod story;
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-use common::url;
 use futures_util::future::{join_all, select};
+use story::url;
 use urlfetch::{
     Client, ErrorKind, Instant, Pollable, Reactor, Scripted, Transport,
     scripted::Clock,
@@ -187,7 +187,7 @@ fn run<F: Future>(host: &Host, future: F) -> F::Output {
 }
 
 fn host() -> (Host, Client) {
-    let host = Host::new(common::origins());
+    let host = Host::new(story::origins());
     let client = Client::with_transport(host.clone());
     client.use_reactor(host.clone());
     (host, client)
@@ -251,7 +251,7 @@ fn dropping_one_drops_what_is_watched_for_it() {
 
 #[test]
 fn a_synchronous_wait_in_between_does_no_harm() {
-    let host = Host::new(common::origins());
+    let host = Host::new(story::origins());
     let client = Client::with_transport(host.clone());
     client.use_reactor(host.clone());
     let (awaited, cancelled) = (

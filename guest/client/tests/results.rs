@@ -1,8 +1,8 @@
 //! What a call leaves behind: the result again and again, or moved out once; its hops, its bytes, its rejected headers.
-mod common;
+mod story;
 use std::time::Duration;
 
-use common::{client, url};
+use story::{client, url};
 use urlfetch::{Answer, Client, ErrorKind, Instant, Request, Scripted, State};
 
 #[test]

@@ -1,8 +1,8 @@
 //! The scripted transport keeps to its script, and says so when there is none for a request.
-mod common;
+mod story;
 use std::time::Duration;
 
-use common::url;
+use story::url;
 use urlfetch::{Answer, Client, ErrorKind, Request, Scripted, State, scripted::FailureCode};
 
 #[test]
@@ -62,7 +62,7 @@ fn a_rule_sees_the_request_as_it_goes_out() {
 
 #[test]
 fn time_passes_only_by_waiting_or_by_hand() {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     let client = Client::with_transport(script);
     let rpc = client.rpc().fetch(url("10")).unwrap();

@@ -1,15 +1,15 @@
 //! What a client can be told, what it refuses, and that refusing changes nothing.
-mod common;
+mod story;
 use std::time::Duration;
 
-use common::{client, url};
+use story::{client, url};
 use urlfetch::{Client, CurrentRequest, ErrorKind, Request, State};
 
 const INVALID: Result<(), ErrorKind> = Err(ErrorKind::InvalidArgument);
 
 /// How long a fetch of a silent origin lasts, in milliseconds.
 fn patience(deadline: Option<f64>, set: impl FnOnce(&Client)) -> u128 {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     let client = Client::with_transport(script);
     set(&client);
@@ -61,7 +61,7 @@ fn the_default_deadline_is_copied_when_the_rpc_is_created() {
 
 #[test]
 fn the_deadline_counts_from_the_call_and_not_from_creation_or_wait() {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     let client = Client::with_transport(script);
     let rpc = client.rpc().deadline(1.0).create().unwrap();
@@ -160,7 +160,7 @@ fn calls_in_flight_keep_the_settings_they_were_started_with() {
 
 #[test]
 fn no_more_are_out_than_the_limit_and_the_rest_runs_inside_its_deadline() {
-    let script = common::origins();
+    let script = story::origins();
     let log = script.log();
     let client = Client::with_transport(script);
     let rpcs: Vec<_> = (0..101)
@@ -177,7 +177,7 @@ fn no_more_are_out_than_the_limit_and_the_rest_runs_inside_its_deadline() {
 
 #[test]
 fn clones_are_the_same_client_and_others_are_not() {
-    urlfetch::install(common::origins());
+    urlfetch::install(story::origins());
     let (one, other) = (Client::new(), Client::default());
     one.clone().set_default_deadline(Some(2.0)).unwrap();
     assert_eq!(one.default_deadline(), Some(2.0));

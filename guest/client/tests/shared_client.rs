@@ -1,6 +1,6 @@
 //! The shared client of a thread, and the transport that is installed under it.
-mod common;
-use common::url;
+mod story;
+use story::url;
 use urlfetch::{Answer, Client, ErrorKind, Scripted, wait_all};
 
 fn saying(text: &'static str) -> Scripted {

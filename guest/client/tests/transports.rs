@@ -1,8 +1,8 @@
 //! What the client asks of a transport: every exchange is ended once, its number is free again, and late news is heard to the end.
-mod common;
+mod story;
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
-use common::url;
+use story::url;
 use urlfetch::{
     Client, ErrorKind, Instant, Pollable, Scripted, Transport,
     scripted::Clock,
@@ -20,7 +20,7 @@ struct Strict {
 impl Strict {
     fn client(refuses: bool) -> (Client, Clock, Rc<RefCell<BTreeSet<usize>>>) {
         let strict = Self {
-            script: common::origins(),
+            script: story::origins(),
             open: Rc::default(),
             told: BTreeSet::new(),
             refuses,
@@ -104,8 +104,8 @@ fn numbers_are_used_again_and_never_by_two_at_once() {
 #[test]
 fn a_refusal_is_reported_by_the_result_and_not_at_once() {
     let (client, _, open) = Strict::client(true);
-    let notes = common::Notes::new();
-    let rpc = common::noting(&client, "10", &notes);
+    let notes = story::Notes::new();
+    let rpc = story::noting(&client, "10", &notes);
     assert!(open.borrow().is_empty());
     assert_eq!(notes.take(), [""; 0], "it looks asynchronous still");
     let error = rpc.get_result().unwrap_err();

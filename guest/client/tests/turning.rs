@@ -1,8 +1,8 @@
 //! Moving rpcs without waiting for one of them: turn, progress, drain; and what nobody looked at in time.
-mod common;
+mod story;
 use std::time::Duration;
 
-use common::{Notes, client, noting, url};
+use story::{Notes, client, noting, url};
 use urlfetch::{Answer, Client, ErrorKind, Scripted, State, Turned, wait_any};
 
 const MS: Duration = Duration::from_millis(1);
@@ -22,7 +22,7 @@ fn turn_names_each_finished_rpc_once_in_the_order_of_completion() {
 
 #[test]
 fn turn_tells_of_its_own_client_only_and_moves_all() {
-    urlfetch::install(common::origins());
+    urlfetch::install(story::origins());
     let (one, other) = (Client::new(), Client::new());
     let foreign = one.rpc().fetch(url("10")).unwrap();
     let own = other.rpc().fetch(url("20")).unwrap();
@@ -51,7 +51,7 @@ fn turn_does_not_name_what_was_collected_or_dropped_before() {
 
 #[test]
 fn progress_moves_what_can_move_and_does_not_block() {
-    let script = common::origins();
+    let script = story::origins();
     let (clock, log) = (script.clock(), script.log());
     let client = Client::with_transport(script);
     let rpc = client.rpc().fetch(url("to/10")).unwrap();
@@ -70,7 +70,7 @@ fn progress_moves_what_can_move_and_does_not_block() {
 
 #[test]
 fn drain_finishes_everything_of_its_client_within_the_deadlines() {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     let client = Client::with_transport(script);
     client.set_max_in_flight(1, 1).unwrap();
@@ -90,7 +90,7 @@ fn drain_finishes_everything_of_its_client_within_the_deadlines() {
 
 #[test]
 fn what_came_before_the_deadline_counts_although_nobody_looked() {
-    let script = common::origins();
+    let script = story::origins();
     let clock = script.clock();
     let client = Client::with_transport(script);
     let rpcs = ["900", "silent"].map(|path| client.rpc().deadline(1.0).fetch(url(path)).unwrap());
@@ -101,7 +101,7 @@ fn what_came_before_the_deadline_counts_although_nobody_looked() {
 
 #[test]
 fn a_redirect_that_nobody_followed_in_time_is_too_late() {
-    let script = common::origins();
+    let script = story::origins();
     let (clock, log) = (script.clock(), script.log());
     let client = Client::with_transport(script);
     let rpc = client.rpc().deadline(1.0).fetch(url("to/10")).unwrap();

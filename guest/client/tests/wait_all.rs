@@ -1,12 +1,12 @@
 //! Waiting for all of several rpcs: callbacks as they finish, once each, however often they are listed.
-mod common;
+mod story;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
     time::Instant,
 };
 
-use common::{Boom, Notes, client, noting, url};
+use story::{Boom, Notes, client, noting, url};
 use urlfetch::{Client, Error, ErrorKind, Rpc, State, wait_all};
 
 #[test]

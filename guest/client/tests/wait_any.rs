@@ -1,8 +1,8 @@
 //! Waiting for any of several rpcs: the first in the collection among those that have finished, again and again.
-mod common;
+mod story;
 use std::collections::BTreeMap;
 
-use common::{Notes, client, noting, url};
+use story::{Notes, client, noting, url};
 use urlfetch::{Client, ErrorKind, Rpc, State, Waitable, wait_any};
 
 fn any<'a>(rpcs: impl IntoIterator<Item = &'a Rpc>) -> u32 {
@@ -103,7 +103,7 @@ fn rpcs_of_two_transports_are_misuse_and_those_of_two_clients_are_not() {
     let error = wait_any([&a, &b]).unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Misuse));
 
-    urlfetch::install(common::origins());
+    urlfetch::install(story::origins());
     let (a, b) = (
         Client::new().rpc().fetch(url("20")).unwrap(),
         Client::new().rpc().fetch(url("10")).unwrap(),

@@ -1,4 +1,4 @@
-//! What `url` claims: the rules of semantics.md section 13, RFC 3986 section 5.4, and that nothing makes it panic.
+//! What `url` claims: the rules of semantics.md section 13, RFC 3986 section 5.4, and that nothing makes it panic; long because most of it is tables.
 
 use alloc::format;
 use alloc::string::{String, ToString};
