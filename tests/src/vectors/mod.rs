@@ -1,0 +1,24 @@
+//! Conformance vectors: what they are, how one is played in a world, and what the suite says of it.
+//!
+//! A vector is a file below `tests/vectors`, and `README.toml` there explains the format. It is read ([`load_all`]), played through
+//! the exports of the component ([`play`]), and judged by the known failures of the world ([`run`]).
+
+mod act;
+mod expect;
+mod falsify;
+mod load;
+mod model;
+mod origin;
+mod play;
+mod report;
+mod settings;
+mod sockets;
+mod witness;
+mod world;
+
+pub use falsify::{Falsehood, falsehoods};
+pub use load::{Case, FAMILIES, Malformed, Row, folder, load_all, parse, to_vector};
+pub use model::{Need, Surface, Vector};
+pub use play::{Ended, play};
+pub use report::{Entry, Expectations, Outcome, expectations, run, summary, uncovered};
+pub use world::WorldName;

@@ -1,0 +1,514 @@
+//! A vector as it is written in its file, after placeholders are filled in. `tests/vectors/README.toml` explains the format.
+
+use super::origin::{Answer, HeaderLines};
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// One vector, or one row of one that has rows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Vector {
+    /// The claim, as a sentence.
+    pub title: String,
+    /// Ids of the cases it shows, such as `RPC-01`.
+    pub cases: Vec<String>,
+    /// Who can play it.
+    #[serde(default)]
+    pub surface: Surface,
+    /// What it needs beyond sockets on this machine; what follows from its origin is added.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// Answers by target, as in `urlfetch_host::Script`.
+    #[serde(default)]
+    pub origin: BTreeMap<String, Vec<Answer>>,
+    /// What is done, and seen, in order.
+    pub steps: Vec<Step>,
+    /// What the origin saw: how many requests, or which.
+    pub requests: Requests,
+}
+
+/// Who can play a vector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Surface {
+    /// The host, through the exports of the component.
+    #[default]
+    Wit,
+    /// A guest program, with closures: callbacks that do something, hooks, stub maps.
+    Rust,
+}
+
+/// What not every world has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// Seconds cost nothing and are exact.
+    VirtualTime,
+    /// Every authority there is can be fetched from: https, any port, any name.
+    AnyAuthority,
+    /// The origin fails by a code of wasi:http. Follows from `fail`.
+    FaultCodes,
+    /// Bytes on a wire. Follows from `raw`.
+    Sockets,
+}
+
+/// One thing that is done, and what must be seen of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Table")]
+pub(super) struct Step {
+    /// What is done.
+    pub op: Op,
+    /// The seconds it takes; what does not block takes none.
+    pub took: Option<f64>,
+    /// How often it is done, each time with the same outcome.
+    pub times: u32,
+}
+
+impl TryFrom<Table> for Step {
+    type Error = toml::de::Error;
+
+    fn try_from(mut table: Table) -> Result<Self, Self::Error> {
+        let took = table.remove("took").map(f64::deserialize).transpose()?;
+        let times = table.remove("times").map(u32::deserialize).transpose()?;
+        Ok(Step {
+            op: Op::deserialize(Value::Table(table))?,
+            took,
+            times: times.unwrap_or(1),
+        })
+    }
+}
+
+/// The vocabulary is that of `wit/fetch.wit`; clients, rpcs and timers go by names. Without a name it is the client `main`, which is
+/// there from the beginning.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(
+    tag = "do",
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case"
+)]
+#[expect(missing_docs, reason = "the format is explained in tests/vectors/README.toml")]
+pub(super) enum Op {
+    Client {
+        client: String,
+        #[serde(default)]
+        shared: bool,
+    },
+    DropClient {
+        client: String,
+    },
+    Set(Box<Settings>),
+    Seal {
+        #[serde(default = "main")]
+        client: String,
+    },
+    DefaultDeadline {
+        #[serde(default = "main")]
+        client: String,
+        seconds: Option<f64>,
+    },
+    CreateRpc {
+        rpc: String,
+        #[serde(default = "main")]
+        client: String,
+        deadline: Option<f64>,
+        error: Option<ErrorSeen>,
+    },
+    Deadline {
+        rpc: String,
+        seconds: Option<f64>,
+    },
+    MakeFetchCall {
+        rpc: String,
+        request: RequestGiven,
+        error: Option<ErrorSeen>,
+    },
+    /// `create-rpc` and `make-fetch-call` in one.
+    Start {
+        rpc: String,
+        #[serde(default = "main")]
+        client: String,
+        deadline: Option<f64>,
+        request: RequestGiven,
+    },
+    Fetch {
+        #[serde(default = "main")]
+        client: String,
+        deadline: Option<f64>,
+        request: RequestGiven,
+        #[serde(default)]
+        response: ResponseSeen,
+        error: Option<ErrorSeen>,
+    },
+    State {
+        rpc: String,
+        is: StateName,
+    },
+    Wait {
+        rpc: String,
+        due: Option<bool>,
+        error: Option<ErrorSeen>,
+    },
+    CheckSuccess {
+        rpc: String,
+        error: Option<ErrorSeen>,
+    },
+    GetResult {
+        rpc: String,
+        #[serde(default)]
+        response: ResponseSeen,
+        error: Option<ErrorSeen>,
+    },
+    IntoResult {
+        rpc: String,
+        #[serde(default)]
+        response: ResponseSeen,
+        error: Option<ErrorSeen>,
+    },
+    Cancel {
+        rpc: String,
+        was_running: bool,
+    },
+    DropRpc {
+        rpc: String,
+    },
+    Hops {
+        rpc: String,
+        hops: Vec<HopSeen>,
+    },
+    Received {
+        rpc: String,
+        bytes: u64,
+    },
+    RejectedHeaders {
+        rpc: String,
+        names: Vec<String>,
+    },
+    /// The ids of these rpcs are all different, and ascend.
+    Ids {
+        rpcs: Vec<String>,
+    },
+    Timer {
+        timer: String,
+        after: f64,
+    },
+    DropTimer {
+        timer: String,
+    },
+    WaitAny {
+        rpcs: Vec<String>,
+        until: Option<String>,
+        finished: Option<String>,
+        due: Option<bool>,
+        #[serde(default)]
+        interrupted: bool,
+        #[serde(default)]
+        nothing: bool,
+        error: Option<ErrorSeen>,
+    },
+    /// As a binding does it: `turn`, and `wait` on what has finished.
+    WaitAll {
+        rpcs: Vec<String>,
+        #[serde(default = "main")]
+        client: String,
+        callbacks: Vec<String>,
+    },
+    Turn {
+        #[serde(default = "main")]
+        client: String,
+        #[serde(default)]
+        timers: Vec<String>,
+        #[serde(default)]
+        finished: Vec<String>,
+        #[serde(default)]
+        ready: Vec<u32>,
+    },
+    Drain {
+        #[serde(default = "main")]
+        client: String,
+    },
+    Progress {},
+    /// Seconds in which nothing of ours runs.
+    Pass {
+        seconds: f64,
+    },
+    /// What the origin has seen so far.
+    Requests {
+        count: usize,
+    },
+    /// For the surface `rust`: what the rpc's callback does. `steps` are done in it, then it raises, if it is to.
+    Callback {
+        rpc: String,
+        #[serde(default)]
+        steps: Vec<Step>,
+        #[serde(default)]
+        raises: bool,
+        #[serde(default)]
+        none: bool,
+    },
+    /// For the surface `rust`: adds a hook.
+    Hook {
+        hook: String,
+        when: When,
+        #[serde(default)]
+        sees_error: bool,
+        #[serde(default)]
+        raises: bool,
+    },
+    /// For the surface `rust`: what has been called so far, in order, callbacks by `callback RPC`, hooks by their names.
+    Called {
+        names: Vec<String>,
+    },
+}
+
+/// When a hook is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum When {
+    /// In make-fetch-call.
+    Pre,
+    /// In the first check-success.
+    Post,
+}
+
+fn main() -> String {
+    "main".to_owned()
+}
+
+/// Settings of a client; those that are given are made, in the order in which they stand here.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each is a function of `client` in wit/fetch.wit")]
+pub(super) struct Settings {
+    #[serde(default = "main")]
+    pub client: String,
+    pub default_deadline: Option<f64>,
+    #[serde(default)]
+    pub no_default_deadline: bool,
+    pub maximum_deadline: Option<f64>,
+    pub max_in_flight: Option<(u32, u32)>,
+    pub max_redirects: Option<u32>,
+    #[serde(rename = "follow-308")]
+    pub follow_308: Option<bool>,
+    pub max_response: Option<u32>,
+    pub user_agent: Option<String>,
+    #[serde(default)]
+    pub default_user_agent: bool,
+    pub allowed_origins: Option<Vec<String>>,
+    pub allow_private: Option<bool>,
+    pub validate_anyway: Option<bool>,
+    pub current_request: Option<CurrentRequest>,
+    #[serde(default)]
+    pub no_current_request: bool,
+    pub development_mode: Option<bool>,
+    /// The kind with which the setting is refused.
+    pub error: Option<Kind>,
+}
+
+/// The request being served.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "as in wit/fetch.wit")]
+pub(super) struct CurrentRequest {
+    pub authority: String,
+    pub path: String,
+}
+
+/// The record `request`; text stands for a GET of that URL.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in wit/types.wit")]
+pub(super) struct RequestGiven {
+    pub url: String,
+    pub method: String,
+    pub headers: HeaderLines,
+    pub payload: Option<String>,
+    pub follow_redirects: bool,
+    pub allow_truncated: bool,
+    pub validate_certificate: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RequestTable {
+    url: String,
+    #[serde(default = "get")]
+    method: String,
+    #[serde(default)]
+    headers: HeaderLines,
+    payload: Option<String>,
+    #[serde(default = "yes")]
+    follow_redirects: bool,
+    #[serde(default)]
+    allow_truncated: bool,
+    validate_certificate: Option<bool>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl<'de> Deserialize<'de> for RequestGiven {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = match Value::deserialize(deserializer)? {
+            Value::String(url) => Table::from_iter([("url".to_owned(), Value::String(url))]).into(),
+            other => other,
+        };
+        let table: RequestTable = read(given)?;
+        Ok(RequestGiven {
+            url: table.url,
+            method: table.method,
+            headers: table.headers,
+            payload: table.payload,
+            follow_redirects: table.follow_redirects,
+            allow_truncated: table.allow_truncated,
+            validate_certificate: table.validate_certificate,
+        })
+    }
+}
+
+/// A value that was looked at before it is read.
+fn read<T: DeserializeOwned, E: serde::de::Error>(value: Value) -> Result<T, E> {
+    T::deserialize(value).map_err(|error| E::custom(error.message()))
+}
+
+/// What must be seen of a response. What is not mentioned has its ordinary value; headers, content and length are not looked at.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "as in wit/types.wit")]
+pub(super) struct ResponseSeen {
+    pub status: u16,
+    /// For each name here, all its lines.
+    pub headers: HeaderLines,
+    /// Names of which there is no line.
+    pub absent: Vec<String>,
+    /// Every line there is, in order.
+    pub all_headers: Option<HeaderLines>,
+    pub content: Option<String>,
+    /// Bytes of content.
+    pub length: Option<usize>,
+    pub was_truncated: bool,
+    pub final_url: Option<String>,
+}
+
+impl Default for ResponseSeen {
+    fn default() -> Self {
+        ResponseSeen {
+            status: 200,
+            headers: HeaderLines::new(),
+            absent: Vec::new(),
+            all_headers: None,
+            content: None,
+            length: None,
+            was_truncated: false,
+            final_url: None,
+        }
+    }
+}
+
+/// What must be seen of a failure; beside the kind, what is mentioned.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "as in wit/types.wit")]
+pub(super) struct ErrorSeen {
+    pub kind: Kind,
+    pub code: Option<u32>,
+    pub phase: Option<PhaseName>,
+    pub retryable: Option<bool>,
+    pub url: Option<String>,
+    /// A part of it.
+    pub detail: Option<String>,
+    /// Without it, there must be none.
+    pub response: Option<ResponseSeen>,
+}
+
+/// One hop of an rpc.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "as in wit/types.wit")]
+pub(super) struct HopSeen {
+    pub url: String,
+    pub status: u16,
+    pub started_at: Option<f64>,
+    pub head_at: Option<f64>,
+    pub ended_at: Option<f64>,
+}
+
+/// What the origin saw.
+#[derive(Clone, Debug)]
+pub(super) enum Requests {
+    /// That many requests.
+    Count(usize),
+    /// These, in this order.
+    These(Vec<RequestSeen>),
+}
+
+impl<'de> Deserialize<'de> for Requests {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Integer(count) => usize::try_from(count)
+                .map(Requests::Count)
+                .map_err(D::Error::custom),
+            other => read(other).map(Requests::These),
+        }
+    }
+}
+
+/// One request, as the origin saw it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RequestSeen {
+    /// GET when it is not given.
+    #[serde(default = "get")]
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// For each name here, all its lines.
+    #[serde(default)]
+    pub headers: HeaderLines,
+    /// Names of which there is no line.
+    #[serde(default)]
+    pub absent: Vec<String>,
+    /// Every line there is, in any order.
+    pub all_headers: Option<HeaderLines>,
+    /// Empty when it is not given.
+    #[serde(default)]
+    pub body: String,
+    /// Seconds after the first request.
+    pub at: Option<f64>,
+    /// How it ended.
+    pub outcome: Option<EndName>,
+}
+
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident: $($case:ident)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[expect(missing_docs, reason = "as in wit/")]
+        pub enum $name { $($case),* }
+    };
+}
+
+names! {
+    /// `error-kind`.
+    Kind: Download DeadlineExceeded DnsLookupFailed ConnectionClosed TooManyRedirects MalformedReply InvalidUrl PayloadTooLarge
+        InternalTransient SslCertificate ResponseTooLarge InvalidMethod Cancelled Refused Unsupported InvalidArgument Misuse Deadlock
+}
+names! {
+    /// `phase`.
+    PhaseName: Local Queued Resolve Connect Tls Request Body Redirect Decode
+}
+names! {
+    /// `state`.
+    StateName: Idle Running Finishing
+}
+names! {
+    /// How an exchange ended, as the origin saw it.
+    EndName: Open Answered Failed Dropped
+}

@@ -1,0 +1,187 @@
+//! Playing one vector in one world.
+
+use super::act::Actor;
+use super::expect::{self, Surprise};
+use super::load::{Case, Row, to_vector};
+use super::model::{Surface, Vector};
+use super::origin::scripted;
+use super::sockets::Listeners;
+use super::witness::Witness;
+use super::world::WorldName;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use toml::Value;
+use urlfetch_host::{Harness, HarnessOptions, Sender, SenderOptions, World, run_in_virtual_time};
+
+/// The limit of every vector under virtual time: more than one spends, seconds for a guest that spins.
+const FUEL: u64 = 30_000_000_000;
+/// Over sockets there is no fuel; what takes this long hangs or spins.
+const WATCHDOG: Duration = Duration::from_secs(60);
+/// The end of the names of hosts that vectors use.
+const SUFFIX: &str = ".test";
+
+/// How a vector ended in a world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything was as it must be.
+    Passed,
+    /// Something was not; in one line.
+    Failed(String),
+    /// The world has not what it needs, or nobody plays its surface there.
+    NotHere,
+}
+
+/// Plays every row of a vector, each in an instance of its own.
+pub fn play(case: &Case, world: WorldName) -> Ended {
+    let missing = case.needs.iter().any(|need| !world.has(*need));
+    if missing || case.vector.surface != Surface::Wit {
+        return Ended::NotHere;
+    }
+    for row in &case.rows {
+        let played = match world {
+            WorldName::Virtual => play_virtual(case, row),
+            WorldName::Pooled | WorldName::Stock => {
+                let (case, row) = (case.clone(), row.clone());
+                watched(move || play_on_sockets(&case, &row, world))
+            }
+        };
+        if let Err(surprise) = played {
+            return Ended::Failed(match row.label.as_str() {
+                "" => surprise,
+                label => format!("{label}: {surprise}"),
+            });
+        }
+    }
+    Ended::Passed
+}
+
+fn play_virtual(case: &Case, row: &Row) -> Result<(), Surprise> {
+    let vector = to_vector(&case.name, row).map_err(|error| error.to_string())?;
+    run_in_virtual_time(async {
+        let origin = scripted(&vector.origin);
+        let witness = Witness::Scripted(origin.clone());
+        let fuel = Some(FUEL);
+        act(&vector, World::Scripted(origin), fuel, witness, true).await
+    })
+}
+
+fn play_on_sockets(case: &Case, row: &Row, world: WorldName) -> Result<(), Surprise> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let mut names = BTreeSet::new();
+        collect_names(&row.tree, &mut names);
+        let listeners = Listeners::bind(names).await;
+        let listeners = listeners.map_err(|error| format!("no port is free: {error}"))?;
+        let here = Row {
+            label: row.label.clone(),
+            tree: renamed(&row.tree, &listeners.authorities),
+        };
+        let vector = to_vector(&case.name, &here).map_err(|error| error.to_string())?;
+        let playing = listeners.play(vector.origin.clone());
+        let world = match world {
+            WorldName::Stock => World::Stock,
+            _ => World::Pooled(
+                Sender::new(SenderOptions::default()).map_err(|error| error.to_string())?,
+            ),
+        };
+        let witness = Witness::Sockets(playing.record.clone());
+        act(&vector, world, None, witness, false).await
+    })
+}
+
+async fn act(
+    vector: &Vector,
+    world: World,
+    fuel: Option<u64>,
+    witness: Witness,
+    exact: bool,
+) -> Result<(), Surprise> {
+    let harness = Harness::new(HarnessOptions { fuel }).map_err(|error| error.to_string())?;
+    let session = harness.session(world).await;
+    let session = session.map_err(|error| error.to_string())?;
+    let mut actor = Actor::new(session, witness.clone(), exact).await?;
+    for (index, step) in vector.steps.iter().enumerate() {
+        let acted = actor.step(step).await;
+        acted.map_err(|surprise| {
+            let op = format!("{:?}", step.op);
+            let name = op.split([' ', '(']).next().unwrap_or_default();
+            format!("step {index} ({name}): {surprise}")
+        })?;
+    }
+    expect::requests(&witness.requests(), &vector.requests)
+}
+
+/// Runs it on a thread of its own, and gives up on that: a guest that spins yields to no timer.
+fn watched(run: impl FnOnce() -> Result<(), Surprise> + Send + 'static) -> Result<(), Surprise> {
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || {
+        // Nobody listens any more when it took too long.
+        let _ = ended.send(run());
+    });
+    match end.recv_timeout(WATCHDOG) {
+        Ok(played) => played,
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(format!("it is not over after {WATCHDOG:?}")),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err("it panicked".into()),
+    }
+}
+
+/// Every name that ends in `.test`, in any text.
+fn collect_names(tree: &Value, into: &mut BTreeSet<String>) {
+    match tree {
+        Value::String(text) => into.extend(names_in(text).map(|(_, name)| name.to_owned())),
+        Value::Array(items) => items.iter().for_each(|item| collect_names(item, into)),
+        Value::Table(table) => {
+            for (key, item) in table {
+                into.extend(names_in(key).map(|(_, name)| name.to_owned()));
+                collect_names(item, into);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Where each name begins, and the name.
+fn names_in(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.match_indices(SUFFIX).filter_map(move |(at, _)| {
+        let end = at + SUFFIX.len();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        let before = text[..at].char_indices().rev();
+        let name = before.take_while(|(_, c)| is_name(*c)).last();
+        let start = name.map_or(at, |(start, _)| start);
+        let ends = !text[end..].starts_with(is_name);
+        (start < at && ends).then(|| (start, &text[start..end]))
+    })
+}
+
+/// The tree with addresses for names.
+fn renamed(tree: &Value, authorities: &HashMap<String, String>) -> Value {
+    match tree {
+        Value::String(text) => Value::String(renamed_text(text, authorities)),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| renamed(item, authorities)).collect())
+        }
+        Value::Table(table) => Value::Table(
+            table
+                .iter()
+                .map(|(key, item)| (renamed_text(key, authorities), renamed(item, authorities)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+fn renamed_text(text: &str, authorities: &HashMap<String, String>) -> String {
+    let mut out = String::new();
+    let mut done = 0;
+    for (start, name) in names_in(text) {
+        out += &text[done..start];
+        out += authorities.get(name).map_or(name, String::as_str);
+        done = start + name.len();
+    }
+    out + &text[done..]
+}

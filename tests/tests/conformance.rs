@@ -1,0 +1,117 @@
+//! Every vector in every world, and the proof that vectors can fail.
+
+use std::collections::{BTreeMap, BTreeSet};
+use urlfetch_tests::vectors::{
+    Case, Ended, Need, Surface, WorldName, expectations, falsehoods, load_all, parse, play, run,
+};
+
+fn cases() -> Vec<Case> {
+    load_all().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn conforms(world: WorldName) {
+    let cases = cases();
+    let known = expectations(world, &cases).unwrap_or_else(|error| panic!("{error}"));
+    let entries = run(&cases, world, &known);
+    let surprises: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.is_surprise())
+        .map(|entry| {
+            let reason = entry.reason.as_deref().unwrap_or_default();
+            format!("{} {:?}: {reason}", entry.vector, entry.outcome)
+        })
+        .collect();
+    assert!(surprises.is_empty(), "{world}:\n{}", surprises.join("\n"));
+}
+
+#[test]
+fn every_vector_holds_in_virtual_time() {
+    conforms(WorldName::Virtual);
+}
+
+#[test]
+fn every_vector_holds_over_sockets_through_our_sender() {
+    conforms(WorldName::Pooled);
+}
+
+#[test]
+fn every_vector_holds_over_sockets_through_the_stock_sender() {
+    conforms(WorldName::Stock);
+}
+
+#[test]
+fn a_false_expectation_in_one_vector_of_each_family_is_seen() {
+    let mut families: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    for case in cases() {
+        let played = case.vector.surface == Surface::Wit && !case.needs.contains(&Need::Sockets);
+        if played {
+            let family = case.name.split('/').next().unwrap_or_default().to_owned();
+            families.entry(family).or_default().push(case);
+        }
+    }
+    let mut planted = 0;
+    for (family, cases) in families {
+        // The one that says most.
+        let said = cases.iter().map(|case| (falsehoods(case), case));
+        let (falsehoods, case) = said.max_by_key(|(said, _)| said.len()).expect("one at least");
+        assert!(!falsehoods.is_empty(), "{family}");
+        for falsehood in falsehoods {
+            let ended = play(&falsehood.case, WorldName::Virtual);
+            assert!(
+                matches!(ended, Ended::Failed(_)),
+                "{} stays green with {}",
+                case.name,
+                falsehood.planted
+            );
+            planted += 1;
+        }
+    }
+    assert!(planted > 30, "{planted}");
+}
+
+#[test]
+fn a_name_tells_one_vector_from_the_others_and_a_title_is_a_claim() {
+    let titles: BTreeSet<String> = cases().iter().map(|case| case.vector.title.clone()).collect();
+    assert_eq!(titles.len(), cases().len(), "two vectors claim the same");
+}
+
+#[test]
+fn what_is_malformed_is_told_in_one_line_that_names_file_and_key() {
+    let good = "title = \"t\"\ncases = [\"RPC-01\"]\nrequests = 0\nsteps = []\n";
+    parse("a/b", good).unwrap();
+    for (text, told) in [
+        ("title = ", "a/b:1: "),
+        ("\ntitle = \"a\"\ntitle = \"b\"", "a/b:3: "),
+        ("title = \"t\"\nsteps = []\nrequests = 0", "a/b: vector: missing field `cases`"),
+        (&good.replace("RPC-01", "RPC-1"), "a/b: cases: RPC-1 is no id of a case"),
+        (&good.replace("[]", "[{ do = \"wait\" }]"), "a/b: steps[0]: missing field `rpc`"),
+        (
+            &good.replace("[]", "[{ do = \"progress\" }, { do = \"sing\" }]"),
+            "a/b: steps[1]: unknown variant `sing`",
+        ),
+        (
+            &good.replace("[]", "[{ do = \"state\", rpc = \"a\", is = \"idle\", was = 1 }]"),
+            "a/b: steps[0]: unknown field `was`",
+        ),
+        (
+            &format!("{good}[origin]\n\"/\" = [{{ fail = \"DNS-eror\" }}]"),
+            "a/b: origin.\"/\"[0]: \"DNS-eror\" is no error code of wasi:http",
+        ),
+        (
+            &good.replace("[]", "[{ do = \"pass\", seconds = 2 }]"),
+            "a/b: needs: \"virtual-time\" is missing",
+        ),
+        (
+            &format!("{}\n[[each]]\nx = 1", good.replace("\"t\"", "\"$y\"")),
+            "a/b: each: $y is in no row",
+        ),
+        (
+            &good.replace("[]", "[{ do = \"called\", names = [] }]"),
+            "a/b: surface: callback, hook and called need \"rust\"",
+        ),
+    ] {
+        let error = parse("a/b", text).expect_err(text).to_string();
+        assert!(error.starts_with(told), "{error}\nbut must begin with {told}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
