@@ -160,7 +160,7 @@ impl Actor {
             Op::State { rpc, is } => {
                 let rpc = self.rpc(rpc)?;
                 let seen = call!(self, rpc.call_state(rpc));
-                same("the state", &expect::case(&seen), &expect::case(is))
+                same("the state", &expect::name(&seen), &expect::name(is))
             }
             Op::Wait { rpc, due, error } => {
                 let rpc = self.rpc(rpc)?;
@@ -325,7 +325,7 @@ impl Actor {
         same(
             "what the setting fails with",
             &kind(&seen),
-            &kind(&change.error.as_ref().map(expect::case)),
+            &kind(&change.error.as_ref().map(expect::name)),
         )
     }
 
@@ -390,7 +390,7 @@ impl Actor {
             // What has finished already may have been named by an earlier turn.
             let rpc = self.rpc(name)?;
             let state = call!(self, rpc.call_state(rpc));
-            if expect::case(&state) != "Finishing" {
+            if expect::name(&state) != "finishing" {
                 left.push(name.clone());
             } else if self.waited(rpc).await? {
                 called.push(name.clone());

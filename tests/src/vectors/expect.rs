@@ -33,10 +33,17 @@ fn shown(value: &impl Debug) -> String {
     }
 }
 
-/// The case of an enum as `Debug` has it, so that ours and the generated one compare.
-pub(super) fn case(value: &impl Debug) -> String {
+/// The case of an enum in the spelling of the WIT, from the one of `Debug`: so that ours and the generated one compare.
+pub(super) fn name(value: &impl Debug) -> String {
     let text = format!("{value:?}");
-    text.rsplit("::").next().unwrap_or_default().to_owned()
+    let mut name = String::new();
+    for c in text.rsplit("::").next().unwrap_or_default().chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 /// A length of time, exactly or, over sockets, at least.
@@ -66,11 +73,11 @@ pub(super) fn outcome<T>(
         (Err(error), Some(expected)) => failure(&error, expected).map(|()| None),
         (Ok(_), Some(expected)) => Err(format!(
             "it must fail with {}, and succeeds",
-            case(&expected.kind)
+            name(&expected.kind)
         )),
         (Err(error), None) => Err(format!(
             "it must succeed, and fails with {} ({}): {}",
-            case(&error.kind),
+            error.kind.name(),
             error.url,
             error.detail
         )),
@@ -79,12 +86,12 @@ pub(super) fn outcome<T>(
 
 fn failure(seen: &FetchError, expected: &ErrorSeen) -> Result<(), Surprise> {
     let told = |error: Surprise| format!("{error} (\"{}\")", seen.detail);
-    same("the kind", &case(&seen.kind), &case(&expected.kind)).map_err(told)?;
+    same("the kind", &seen.kind.name().to_owned(), &name(&expected.kind)).map_err(told)?;
     if let Some(code) = expected.code {
         same("the code", &seen.code, &code)?;
     }
     if let Some(phase) = expected.phase {
-        same("the phase", &case(&seen.phase), &case(&phase))?;
+        same("the phase", &name(&seen.phase), &name(&phase))?;
     }
     if let Some(retryable) = expected.retryable {
         same("retryable", &seen.retryable, &retryable)?;

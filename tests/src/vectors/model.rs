@@ -22,11 +22,11 @@ pub struct Vector {
     pub needs: Vec<Need>,
     /// Answers by target, as in `urlfetch_host::Script`.
     #[serde(default)]
-    pub origin: BTreeMap<String, Vec<Answer>>,
+    pub(super) origin: BTreeMap<String, Vec<Answer>>,
     /// What is done, and seen, in order.
-    pub steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     /// What the origin saw: how many requests, or which.
-    pub requests: Requests,
+    pub(super) requests: Requests,
 }
 
 /// Who can play a vector.
@@ -490,8 +490,7 @@ macro_rules! names {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
         #[serde(rename_all = "kebab-case")]
-        #[expect(missing_docs, reason = "as in wit/")]
-        pub enum $name { $($case),* }
+        pub(super) enum $name { $($case),* }
     };
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Answer {
     pub redirect: Option<String>,
     /// Further header lines.
     pub headers: HeaderLines,
+    /// A `content-length` that is true.
+    pub sized: bool,
     /// Text, or pieces.
     pub body: Body,
     /// Nothing ever comes.
@@ -120,9 +122,14 @@ impl Answer {
     /// Every header line.
     pub fn lines(&self) -> HeaderLines {
         let location = self.redirect.clone().map(|to| ("location".to_owned(), to));
+        let length = self.sized.then(|| {
+            let sizes = self.body.0.iter().map(Piece::size);
+            ("content-length".to_owned(), sizes.sum::<u64>().to_string())
+        });
         location
             .into_iter()
             .chain(self.headers.iter().cloned())
+            .chain(length)
             .collect()
     }
 
@@ -168,6 +175,13 @@ impl Piece {
             Piece::Gzip(text) => Some(gzipped(text.as_bytes())),
             Piece::GzipZeros(count) => Some(gzipped_zeros(*count)),
             _ => None,
+        }
+    }
+
+    fn size(&self) -> u64 {
+        match self {
+            Piece::Zeros(count) => *count,
+            other => other.bytes().map_or(0, |bytes| bytes.len() as u64),
         }
     }
 

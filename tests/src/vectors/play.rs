@@ -113,6 +113,8 @@ async fn act(
             format!("step {index} ({name}): {surprise}")
         })?;
     }
+    // What was dropped is so when its task has run once more.
+    tokio::time::sleep(Duration::from_millis(1)).await;
     expect::requests(&witness.requests(), &vector.requests)
 }
 

@@ -1,7 +1,7 @@
 //! The settings of a client, one after the other.
 
 use super::act::{Actor, call};
-use super::expect::{Surprise, case};
+use super::expect::Surprise;
 use super::model::Settings;
 use urlfetch_host::bindings::types::ErrorKind;
 use wasmtime::component::ResourceAny;
@@ -57,5 +57,5 @@ pub(super) async fn apply(
     if made.is_empty() {
         return Err("the step must set something".into());
     }
-    Ok(made.into_iter().find_map(|set| set.err().map(|kind| case(&kind))))
+    Ok(made.into_iter().find_map(|set| set.err().map(|kind| kind.name().to_owned())))
 }
