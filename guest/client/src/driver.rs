@@ -163,10 +163,19 @@ impl<T: Transport, A: Audience> Driver<T, A> {
             self.step(Until::Now, &[]);
             is_interrupted = true;
         }
+        let mut has_looked = !blocks;
         loop {
             let seen = self.service.completions();
             match self.act(|service, _| service.judge(rpcs, blocks))? {
-                Judged::Finished(place) => return Ok(Waited::Finished(place)),
+                Judged::Finished(place) if place == 0 || has_looked => {
+                    return Ok(Waited::Finished(place));
+                }
+                // One that stands before it may have finished since anybody looked: a loop of waits would never hear of that.
+                Judged::Finished(_) => {
+                    self.step(Until::Now, &[]);
+                    has_looked = true;
+                    continue;
+                }
                 Judged::Nothing if until.is_none() => return Ok(Waited::Nothing),
                 Judged::Nothing | Judged::Wait if is_interrupted => return Ok(Waited::Interrupted),
                 Judged::Nothing | Judged::Wait => {}
@@ -175,6 +184,7 @@ impl<T: Transport, A: Audience> Driver<T, A> {
             while self.service.completions() == seen && !is_interrupted {
                 is_interrupted = !self.step(Until::Forever, until.as_slice()).is_empty();
             }
+            has_looked = true;
         }
     }
 
