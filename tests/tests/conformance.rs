@@ -53,7 +53,9 @@ fn a_false_expectation_in_one_vector_of_each_family_is_seen() {
     for (family, cases) in families {
         // The one that says most.
         let said = cases.iter().map(|case| (falsehoods(case), case));
-        let (falsehoods, case) = said.max_by_key(|(said, _)| said.len()).expect("one at least");
+        let (falsehoods, case) = said
+            .max_by_key(|(said, _)| said.len())
+            .expect("one at least");
         assert!(!falsehoods.is_empty(), "{family}");
         for falsehood in falsehoods {
             let ended = play(&falsehood.case, WorldName::Virtual);
@@ -71,7 +73,10 @@ fn a_false_expectation_in_one_vector_of_each_family_is_seen() {
 
 #[test]
 fn a_name_tells_one_vector_from_the_others_and_a_title_is_a_claim() {
-    let titles: BTreeSet<String> = cases().iter().map(|case| case.vector.title.clone()).collect();
+    let titles: BTreeSet<String> = cases()
+        .iter()
+        .map(|case| case.vector.title.clone())
+        .collect();
     assert_eq!(titles.len(), cases().len(), "two vectors claim the same");
 }
 
@@ -82,15 +87,27 @@ fn what_is_malformed_is_told_in_one_line_that_names_file_and_key() {
     for (text, told) in [
         ("title = ", "a/b:1: "),
         ("\ntitle = \"a\"\ntitle = \"b\"", "a/b:3: "),
-        ("title = \"t\"\nsteps = []\nrequests = 0", "a/b: vector: missing field `cases`"),
-        (&good.replace("RPC-01", "RPC-1"), "a/b: cases: RPC-1 is no id of a case"),
-        (&good.replace("[]", "[{ do = \"wait\" }]"), "a/b: steps[0]: missing field `rpc`"),
+        (
+            "title = \"t\"\nsteps = []\nrequests = 0",
+            "a/b: vector: missing field `cases`",
+        ),
+        (
+            &good.replace("RPC-01", "RPC-1"),
+            "a/b: cases: RPC-1 is no id of a case",
+        ),
+        (
+            &good.replace("[]", "[{ do = \"wait\" }]"),
+            "a/b: steps[0]: missing field `rpc`",
+        ),
         (
             &good.replace("[]", "[{ do = \"progress\" }, { do = \"sing\" }]"),
             "a/b: steps[1]: unknown variant `sing`",
         ),
         (
-            &good.replace("[]", "[{ do = \"state\", rpc = \"a\", is = \"idle\", was = 1 }]"),
+            &good.replace(
+                "[]",
+                "[{ do = \"state\", rpc = \"a\", is = \"idle\", was = 1 }]",
+            ),
             "a/b: steps[0]: unknown field `was`",
         ),
         (
@@ -111,7 +128,10 @@ fn what_is_malformed_is_told_in_one_line_that_names_file_and_key() {
         ),
     ] {
         let error = parse("a/b", text).expect_err(text).to_string();
-        assert!(error.starts_with(told), "{error}\nbut must begin with {told}");
+        assert!(
+            error.starts_with(told),
+            "{error}\nbut must begin with {told}"
+        );
         assert!(!error.contains('\n'), "{error}");
     }
 }

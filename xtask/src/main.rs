@@ -55,6 +55,20 @@ enum Command {
         )]
         args: Vec<String>,
     },
+    /// Play the conformance vectors of tests/vectors in every world.
+    ///
+    /// Prints one line for each world and fails on any surprise: a vector that fails without being expected to (tests/expectations),
+    /// or passes although it is.
+    Conformance {
+        /// `--json` for one object per vector and world, `--coverage` for the ids of cases that no vector shows, `--world WORLD`, and
+        /// a FILTER for names and ids.
+        #[arg(
+            value_name = "ARGS",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        args: Vec<String>,
+    },
     /// Say what this machine lacks, and how to get it.
     ///
     /// Exit code 1 when something required is missing: cargo, the toolchain of rust-toolchain.toml, the wasm target, a C
@@ -105,6 +119,12 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Test { args } => {
             toolchain::ensure_wasm_target()?;
             test(&args)
+        }
+        Command::Conformance { args } => {
+            toolchain::ensure_wasm_target()?;
+            cargo(["run", "--quiet", "--bin", "conformance", "--"])
+                .args(args)
+                .run()
         }
         Command::Doctor => doctor::run(),
         Command::Component => {

@@ -2,7 +2,9 @@
 
 use clap::Parser;
 use std::process::ExitCode;
-use urlfetch_tests::vectors::{Malformed, WorldName, expectations, load_all, run, summary, uncovered};
+use urlfetch_tests::vectors::{
+    Malformed, WorldName, expectations, load_all, run, summary, uncovered,
+};
 
 /// Play the conformance vectors in every world.
 #[derive(Parser)]
@@ -62,7 +64,10 @@ fn conform(cli: &Cli) -> Result<bool, Malformed> {
     }
     for entry in entries.iter().filter(|entry| entry.is_surprise()) {
         let reason = entry.reason.as_deref().unwrap_or_default();
-        eprintln!("{} {} {:?}: {reason}", entry.world, entry.vector, entry.outcome);
+        eprintln!(
+            "{} {} {:?}: {reason}",
+            entry.world, entry.vector, entry.outcome
+        );
     }
     if !cli.json && !cli.coverage {
         for line in lines {

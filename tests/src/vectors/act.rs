@@ -279,11 +279,9 @@ impl Actor {
                 tokio::time::sleep(length(*seconds)).await;
                 Ok(())
             }
-            Op::Requests { count } => same(
-                "the requests so far",
-                &self.witness.requests().len(),
-                count,
-            ),
+            Op::Requests { count } => {
+                same("the requests so far", &self.witness.requests().len(), count)
+            }
             Op::Callback { .. } | Op::Hook { .. } | Op::Called { .. } => {
                 Err("only a guest program has closures".into())
             }

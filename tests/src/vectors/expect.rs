@@ -14,7 +14,11 @@ pub(super) type Surprise = String;
 const TICK: f64 = 0.0021;
 
 /// Equal, or a surprise that names it.
-pub(super) fn same<T: PartialEq + Debug>(what: &str, seen: &T, expected: &T) -> Result<(), Surprise> {
+pub(super) fn same<T: PartialEq + Debug>(
+    what: &str,
+    seen: &T,
+    expected: &T,
+) -> Result<(), Surprise> {
     if seen == expected {
         return Ok(());
     }
@@ -86,7 +90,12 @@ pub(super) fn outcome<T>(
 
 fn failure(seen: &FetchError, expected: &ErrorSeen) -> Result<(), Surprise> {
     let told = |error: Surprise| format!("{error} (\"{}\")", seen.detail);
-    same("the kind", &seen.kind.name().to_owned(), &name(&expected.kind)).map_err(told)?;
+    same(
+        "the kind",
+        &seen.kind.name().to_owned(),
+        &name(&expected.kind),
+    )
+    .map_err(told)?;
     if let Some(code) = expected.code {
         same("the code", &seen.code, &code)?;
     }
@@ -133,7 +142,11 @@ pub(super) fn response(seen: &Response, expected: &ResponseSeen) -> Result<(), S
     if let Some(content) = &expected.content {
         same("the content", &text(&seen.content), content)?;
     }
-    same("was-truncated", &seen.was_truncated, &expected.was_truncated)?;
+    same(
+        "was-truncated",
+        &seen.was_truncated,
+        &expected.was_truncated,
+    )?;
     same("the final url", &seen.final_url, &expected.final_url)
 }
 
@@ -157,7 +170,11 @@ fn headers(seen: &HeaderLines, expected: &HeaderLines, absent: &[String]) -> Res
         )?;
     }
     for name in absent {
-        same(&format!("the header {name}"), &values(seen, name), &Vec::new())?;
+        same(
+            &format!("the header {name}"),
+            &values(seen, name),
+            &Vec::new(),
+        )?;
     }
     Ok(())
 }

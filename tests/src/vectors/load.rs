@@ -108,7 +108,10 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> Result<(), Malformed> {
         let path = entry.map_err(unreadable)?.path();
         if path.is_dir() {
             collect(&path, into)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             into.push(path);
         }
     }
@@ -144,7 +147,12 @@ pub fn parse(name: &str, text: &str) -> Result<Case, Malformed> {
             };
             rows.iter().map(fill_row).collect()
         }
-        Some(_) => return Err(malformed("each", "rows of placeholders are expected".into())),
+        Some(_) => {
+            return Err(malformed(
+                "each",
+                "rows of placeholders are expected".into(),
+            ));
+        }
     };
     let mut rows = Vec::new();
     for (label, tree) in trees {
@@ -172,7 +180,9 @@ pub fn parse(name: &str, text: &str) -> Result<Case, Malformed> {
         });
         pauses.chain(steps).fold(0.0, f64::max)
     };
-    if !needs.contains(&Need::VirtualTime) && vectors.iter().chain([&vector]).any(|v| longest(v) > SHORT) {
+    if !needs.contains(&Need::VirtualTime)
+        && vectors.iter().chain([&vector]).any(|v| longest(v) > SHORT)
+    {
         let message = format!("\"virtual-time\" is missing: something lasts over {SHORT} s");
         return Err(malformed("needs", message));
     }
@@ -232,7 +242,9 @@ fn check(vector: &Vector) -> Result<(), (&'static str, String)> {
             number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit())
         });
         // What no case speaks of is in a decision: D1.
-        let decision = case.strip_prefix('D').and_then(|number| number.parse().ok());
+        let decision = case
+            .strip_prefix('D')
+            .and_then(|number| number.parse().ok());
         let known = family.is_some_and(|(family, _)| FAMILIES.contains(&family));
         if !known && !decision.is_some_and(|number: u8| (1..=9).contains(&number)) {
             return Err(("cases", format!("{case} is no id of a case")));
@@ -326,7 +338,9 @@ fn repeated(text: &str) -> String {
 
 /// A row is known by its first text, in the order of the keys; by all of it when there is none.
 fn label(row: &Table) -> String {
-    let text = row.get("name").or_else(|| row.values().find(|value| value.is_str()));
+    let text = row
+        .get("name")
+        .or_else(|| row.values().find(|value| value.is_str()));
     match text.and_then(Value::as_str) {
         Some(text) => text.chars().take(80).collect(),
         None => to_line(&Value::Table(row.clone())),

@@ -59,11 +59,11 @@ pub enum Need {
 #[serde(try_from = "Table")]
 pub(super) struct Step {
     /// What is done.
-    pub op: Op,
+    pub(super) op: Op,
     /// The seconds it takes; what does not block takes none.
-    pub took: Option<f64>,
+    pub(super) took: Option<f64>,
     /// How often it is done, each time with the same outcome.
-    pub times: u32,
+    pub(super) times: u32,
 }
 
 impl TryFrom<Table> for Step {
@@ -89,7 +89,6 @@ impl TryFrom<Table> for Step {
     rename_all = "kebab-case",
     rename_all_fields = "kebab-case"
 )]
-#[expect(missing_docs, reason = "the format is explained in tests/vectors/README.toml")]
 pub(super) enum Op {
     Client {
         client: String,
@@ -239,6 +238,7 @@ pub(super) enum Op {
         count: usize,
     },
     /// For the surface `rust`: what the rpc's callback does. `steps` are done in it, then it raises, if it is to.
+    #[expect(dead_code, reason = "only a guest program plays it")]
     Callback {
         rpc: String,
         #[serde(default)]
@@ -249,6 +249,7 @@ pub(super) enum Op {
         none: bool,
     },
     /// For the surface `rust`: adds a hook.
+    #[expect(dead_code, reason = "only a guest program plays it")]
     Hook {
         hook: String,
         when: When,
@@ -258,6 +259,7 @@ pub(super) enum Op {
         raises: bool,
     },
     /// For the surface `rust`: what has been called so far, in order, callbacks by `callback RPC`, hooks by their names.
+    #[expect(dead_code, reason = "only a guest program plays it")]
     Called {
         names: Vec<String>,
     },
@@ -280,53 +282,50 @@ fn main() -> String {
 /// Settings of a client; those that are given are made, in the order in which they stand here.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "each is a function of `client` in wit/fetch.wit")]
 pub(super) struct Settings {
     #[serde(default = "main")]
-    pub client: String,
-    pub default_deadline: Option<f64>,
+    pub(super) client: String,
+    pub(super) default_deadline: Option<f64>,
     #[serde(default)]
-    pub no_default_deadline: bool,
-    pub maximum_deadline: Option<f64>,
-    pub max_in_flight: Option<(u32, u32)>,
-    pub max_redirects: Option<u32>,
+    pub(super) no_default_deadline: bool,
+    pub(super) maximum_deadline: Option<f64>,
+    pub(super) max_in_flight: Option<(u32, u32)>,
+    pub(super) max_redirects: Option<u32>,
     #[serde(rename = "follow-308")]
-    pub follow_308: Option<bool>,
-    pub max_response: Option<u32>,
-    pub user_agent: Option<String>,
+    pub(super) follow_308: Option<bool>,
+    pub(super) max_response: Option<u32>,
+    pub(super) user_agent: Option<String>,
     #[serde(default)]
-    pub default_user_agent: bool,
-    pub allowed_origins: Option<Vec<String>>,
-    pub allow_private: Option<bool>,
-    pub validate_anyway: Option<bool>,
-    pub current_request: Option<CurrentRequest>,
+    pub(super) default_user_agent: bool,
+    pub(super) allowed_origins: Option<Vec<String>>,
+    pub(super) allow_private: Option<bool>,
+    pub(super) validate_anyway: Option<bool>,
+    pub(super) current_request: Option<CurrentRequest>,
     #[serde(default)]
-    pub no_current_request: bool,
-    pub development_mode: Option<bool>,
+    pub(super) no_current_request: bool,
+    pub(super) development_mode: Option<bool>,
     /// The kind with which the setting is refused.
-    pub error: Option<Kind>,
+    pub(super) error: Option<Kind>,
 }
 
 /// The request being served.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "as in wit/fetch.wit")]
 pub(super) struct CurrentRequest {
-    pub authority: String,
-    pub path: String,
+    pub(super) authority: String,
+    pub(super) path: String,
 }
 
 /// The record `request`; text stands for a GET of that URL.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "as in wit/types.wit")]
 pub(super) struct RequestGiven {
-    pub url: String,
-    pub method: String,
-    pub headers: HeaderLines,
-    pub payload: Option<String>,
-    pub follow_redirects: bool,
-    pub allow_truncated: bool,
-    pub validate_certificate: Option<bool>,
+    pub(super) url: String,
+    pub(super) method: String,
+    pub(super) headers: HeaderLines,
+    pub(super) payload: Option<String>,
+    pub(super) follow_redirects: bool,
+    pub(super) allow_truncated: bool,
+    pub(super) validate_certificate: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -380,20 +379,19 @@ fn read<T: DeserializeOwned, E: serde::de::Error>(value: Value) -> Result<T, E> 
 /// What must be seen of a response. What is not mentioned has its ordinary value; headers, content and length are not looked at.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "as in wit/types.wit")]
 pub(super) struct ResponseSeen {
-    pub status: u16,
+    pub(super) status: u16,
     /// For each name here, all its lines.
-    pub headers: HeaderLines,
+    pub(super) headers: HeaderLines,
     /// Names of which there is no line.
-    pub absent: Vec<String>,
+    pub(super) absent: Vec<String>,
     /// Every line there is, in order.
-    pub all_headers: Option<HeaderLines>,
-    pub content: Option<String>,
+    pub(super) all_headers: Option<HeaderLines>,
+    pub(super) content: Option<String>,
     /// Bytes of content.
-    pub length: Option<usize>,
-    pub was_truncated: bool,
-    pub final_url: Option<String>,
+    pub(super) length: Option<usize>,
+    pub(super) was_truncated: bool,
+    pub(super) final_url: Option<String>,
 }
 
 impl Default for ResponseSeen {
@@ -414,29 +412,27 @@ impl Default for ResponseSeen {
 /// What must be seen of a failure; beside the kind, what is mentioned.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "as in wit/types.wit")]
 pub(super) struct ErrorSeen {
-    pub kind: Kind,
-    pub code: Option<u32>,
-    pub phase: Option<PhaseName>,
-    pub retryable: Option<bool>,
-    pub url: Option<String>,
+    pub(super) kind: Kind,
+    pub(super) code: Option<u32>,
+    pub(super) phase: Option<PhaseName>,
+    pub(super) retryable: Option<bool>,
+    pub(super) url: Option<String>,
     /// A part of it.
-    pub detail: Option<String>,
+    pub(super) detail: Option<String>,
     /// Without it, there must be none.
-    pub response: Option<ResponseSeen>,
+    pub(super) response: Option<ResponseSeen>,
 }
 
 /// One hop of an rpc.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "as in wit/types.wit")]
 pub(super) struct HopSeen {
-    pub url: String,
-    pub status: u16,
-    pub started_at: Option<f64>,
-    pub head_at: Option<f64>,
-    pub ended_at: Option<f64>,
+    pub(super) url: String,
+    pub(super) status: u16,
+    pub(super) started_at: Option<f64>,
+    pub(super) head_at: Option<f64>,
+    pub(super) ended_at: Option<f64>,
 }
 
 /// What the origin saw.
@@ -465,24 +461,24 @@ impl<'de> Deserialize<'de> for Requests {
 pub(super) struct RequestSeen {
     /// GET when it is not given.
     #[serde(default = "get")]
-    pub method: String,
+    pub(super) method: String,
     /// The whole URL.
-    pub url: String,
+    pub(super) url: String,
     /// For each name here, all its lines.
     #[serde(default)]
-    pub headers: HeaderLines,
+    pub(super) headers: HeaderLines,
     /// Names of which there is no line.
     #[serde(default)]
-    pub absent: Vec<String>,
+    pub(super) absent: Vec<String>,
     /// Every line there is, in any order.
-    pub all_headers: Option<HeaderLines>,
+    pub(super) all_headers: Option<HeaderLines>,
     /// Empty when it is not given.
     #[serde(default)]
-    pub body: String,
+    pub(super) body: String,
     /// Seconds after the first request.
-    pub at: Option<f64>,
+    pub(super) at: Option<f64>,
     /// How it ended.
-    pub outcome: Option<EndName>,
+    pub(super) outcome: Option<EndName>,
 }
 
 macro_rules! names {

@@ -19,32 +19,32 @@ pub(super) const CLOSED: &str = "closed.test";
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Answer {
     /// Seconds before the head, or before whatever comes instead.
-    pub after: f64,
+    pub(super) after: f64,
     /// 200, or for a redirect 302, when it is not given.
-    pub status: Option<u16>,
+    pub(super) status: Option<u16>,
     /// A `location`.
-    pub redirect: Option<String>,
+    pub(super) redirect: Option<String>,
     /// Further header lines.
-    pub headers: HeaderLines,
+    pub(super) headers: HeaderLines,
     /// A `content-length` that is true.
-    pub sized: bool,
+    pub(super) sized: bool,
     /// Text, or pieces.
-    pub body: Body,
+    pub(super) body: Body,
     /// Nothing ever comes.
-    pub silent: bool,
+    pub(super) silent: bool,
     /// Fails with this code of wasi:http.
-    pub fail: Option<Failure>,
+    pub(super) fail: Option<Failure>,
     /// The connection is closed.
-    pub close: bool,
+    pub(super) close: bool,
     /// What becomes of the upload.
-    pub upload: Upload,
+    pub(super) upload: Upload,
     /// Bytes instead of everything above but `after`, as latin-1 text; then the connection is closed.
-    pub raw: Option<String>,
+    pub(super) raw: Option<String>,
 }
 
 /// The body of an answer.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Body(pub Vec<Piece>);
+pub(super) struct Body(pub(super) Vec<Piece>);
 
 impl<'de> Deserialize<'de> for Body {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -85,7 +85,7 @@ pub(super) enum Piece {
 
 /// A code of wasi:http by its name; with its payload, a table of one key.
 #[derive(Clone, Debug)]
-pub(super) struct Failure(pub Fault);
+pub(super) struct Failure(pub(super) Fault);
 
 impl<'de> Deserialize<'de> for Failure {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -112,7 +112,7 @@ impl Serialize for Failure {
 
 impl Answer {
     /// The status line says so.
-    pub fn status(&self) -> u16 {
+    pub(super) fn status(&self) -> u16 {
         self.status.unwrap_or(match self.redirect {
             Some(_) => 302,
             None => 200,
@@ -120,7 +120,7 @@ impl Answer {
     }
 
     /// Every header line.
-    pub fn lines(&self) -> HeaderLines {
+    pub(super) fn lines(&self) -> HeaderLines {
         let location = self.redirect.clone().map(|to| ("location".to_owned(), to));
         let length = self.sized.then(|| {
             let sizes = self.body.0.iter().map(Piece::size);
@@ -134,7 +134,7 @@ impl Answer {
     }
 
     /// The longest silence in it; none when it is silent for ever.
-    pub fn pauses(&self) -> impl Iterator<Item = f64> {
+    pub(super) fn pauses(&self) -> impl Iterator<Item = f64> {
         let pieces = self.body.0.iter().filter_map(|piece| match piece {
             Piece::Pause(seconds) | Piece::Drip(seconds) => Some(*seconds),
             _ => None,
@@ -143,7 +143,7 @@ impl Answer {
     }
 
     /// Whether it fails by a code.
-    pub fn fails(&self) -> bool {
+    pub(super) fn fails(&self) -> bool {
         let in_body = |piece: &Piece| matches!(piece, Piece::Fail(_));
         self.fail.is_some() || self.body.0.iter().any(in_body)
     }
@@ -168,7 +168,7 @@ impl Answer {
 
 impl Piece {
     /// The bytes it is; none for what is no bytes, and for zeros, which may be too many.
-    pub fn bytes(&self) -> Option<Vec<u8>> {
+    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
         match self {
             Piece::Text(text) => Some(text.clone().into()),
             Piece::Hex(digits) => Some(from_hex(digits)),
@@ -238,7 +238,10 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
 
 fn gzipped_zeros(count: u64) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::copy(&mut std::io::Read::take(std::io::repeat(0), count), &mut encoder)
-        .and_then(|_| encoder.finish())
-        .expect("writing to memory does not fail")
+    std::io::copy(
+        &mut std::io::Read::take(std::io::repeat(0), count),
+        &mut encoder,
+    )
+    .and_then(|_| encoder.finish())
+    .expect("writing to memory does not fail")
 }

@@ -164,9 +164,12 @@ fn names_in(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn renamed(tree: &Value, authorities: &HashMap<String, String>) -> Value {
     match tree {
         Value::String(text) => Value::String(renamed_text(text, authorities)),
-        Value::Array(items) => {
-            Value::Array(items.iter().map(|item| renamed(item, authorities)).collect())
-        }
+        Value::Array(items) => Value::Array(
+            items
+                .iter()
+                .map(|item| renamed(item, authorities))
+                .collect(),
+        ),
         Value::Table(table) => Value::Table(
             table
                 .iter()

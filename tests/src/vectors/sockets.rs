@@ -15,17 +15,17 @@ type Answers = Arc<BTreeMap<String, Vec<Answer>>>;
 
 /// Listeners for the hosts of a vector, by name. [`play`](Self::play) makes them answer.
 #[derive(Debug)]
-pub struct Listeners {
+pub(super) struct Listeners {
     bound: Vec<(String, TcpListener)>,
     /// What to write for each name: an address and a port of its own.
-    pub authorities: HashMap<String, String>,
+    pub(super) authorities: HashMap<String, String>,
 }
 
 /// Origins that answer until they are dropped.
 #[derive(Debug)]
-pub struct Playing {
+pub(super) struct Playing {
     /// What they saw.
-    pub record: Arc<Mutex<Vec<Seen>>>,
+    pub(super) record: Arc<Mutex<Vec<Seen>>>,
     _tasks: JoinSet<()>,
 }
 
@@ -43,7 +43,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn bind(names: impl IntoIterator<Item = String>) -> io::Result<Self> {
+    pub(super) async fn bind(names: impl IntoIterator<Item = String>) -> io::Result<Self> {
         let mut listeners = Listeners {
             bound: Vec::new(),
             authorities: HashMap::new(),
@@ -51,7 +51,9 @@ impl Listeners {
         for name in names {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             let authority = listener.local_addr()?.to_string();
-            listeners.authorities.insert(name.clone(), authority.clone());
+            listeners
+                .authorities
+                .insert(name.clone(), authority.clone());
             if name != CLOSED {
                 listeners.bound.push((authority, listener));
             }
@@ -60,7 +62,7 @@ impl Listeners {
     }
 
     /// Begins to answer.
-    pub fn play(self, answers: BTreeMap<String, Vec<Answer>>) -> Playing {
+    pub(super) fn play(self, answers: BTreeMap<String, Vec<Answer>>) -> Playing {
         let record = Arc::<Mutex<Vec<Seen>>>::default();
         let (answers, given) = (Arc::new(answers), Arc::default());
         let mut tasks = JoinSet::new();
@@ -150,7 +152,10 @@ impl Stage {
         answer: &Answer,
         index: usize,
     ) -> io::Result<bool> {
-        let sent = head.headers.iter().find(|(name, _)| name == "content-length");
+        let sent = head
+            .headers
+            .iter()
+            .find(|(name, _)| name == "content-length");
         let size = sent.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
         if answer.upload == Upload::First {
             let mut body = vec![0; size];

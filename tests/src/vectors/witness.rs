@@ -10,17 +10,17 @@ use urlfetch_host::{Outcome, Recorded, Scripted};
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     /// The method.
-    pub method: String,
+    pub(super) method: String,
     /// The whole URL.
-    pub url: String,
+    pub(super) url: String,
     /// Every line, names in small letters, values as latin-1.
-    pub headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
     /// The upload.
-    pub body: Vec<u8>,
+    pub(super) body: Vec<u8>,
     /// When, after the first; only where time is exact.
-    pub at: Option<Duration>,
+    pub(super) at: Option<Duration>,
     /// How it ended; only where that is certain.
-    pub end: Option<EndName>,
+    pub(super) end: Option<EndName>,
 }
 
 /// Where the requests can be read.
@@ -34,7 +34,7 @@ pub(super) enum Witness {
 
 impl Witness {
     /// Every request so far, in the order of arrival.
-    pub fn requests(&self) -> Vec<Seen> {
+    pub(super) fn requests(&self) -> Vec<Seen> {
         match self {
             // At the closed one nothing listens, so nobody sees it.
             Witness::Scripted(origin) => origin
