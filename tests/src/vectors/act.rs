@@ -251,8 +251,11 @@ impl Actor {
                 rpcs,
                 client,
                 callbacks,
+                error,
             } => {
                 let seen = self.wait_all(rpcs, client).await?;
+                // No failure of an rpc is one of wait-all.
+                expect::outcome(Ok(()), error.as_ref())?;
                 same("the callbacks", &seen, callbacks)
             }
             Op::Turn {
@@ -282,9 +285,11 @@ impl Actor {
             Op::Requests { count } => {
                 same("the requests so far", &self.witness.requests().len(), count)
             }
-            Op::Callback { .. } | Op::Hook { .. } | Op::Called { .. } => {
-                Err("only a guest program has closures".into())
-            }
+            Op::Callback { .. }
+            | Op::Hook { .. }
+            | Op::Called { .. }
+            | Op::Canceller { .. }
+            | Op::CancelWait { .. } => Err("only a guest program has closures".into()),
         }
     }
 

@@ -253,11 +253,18 @@ fn check(vector: &Vector) -> Result<(), (&'static str, String)> {
     let wit_only = |step: &Step| {
         !matches!(
             step.op,
-            Op::Callback { .. } | Op::Hook { .. } | Op::Called { .. }
+            Op::Callback { .. }
+                | Op::Hook { .. }
+                | Op::Called { .. }
+                | Op::Canceller { .. }
+                | Op::CancelWait { .. }
         )
     };
     if vector.surface == Surface::Wit && !vector.steps.iter().all(wit_only) {
-        return Err(("surface", "callback, hook and called need \"rust\"".into()));
+        return Err((
+            "surface",
+            "callbacks, hooks and cancellers need \"rust\"".into(),
+        ));
     }
     Ok(())
 }

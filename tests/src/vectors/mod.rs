@@ -10,6 +10,7 @@ mod load;
 mod model;
 mod origin;
 mod play;
+mod player;
 mod report;
 mod settings;
 mod sockets;

@@ -212,7 +212,10 @@ pub(super) enum Op {
         rpcs: Vec<String>,
         #[serde(default = "main")]
         client: String,
+        /// Whose callbacks are run, in order. The surface `rust` has `called` for it.
+        #[serde(default)]
         callbacks: Vec<String>,
+        error: Option<ErrorSeen>,
     },
     Turn {
         #[serde(default = "main")]
@@ -237,10 +240,11 @@ pub(super) enum Op {
     Requests {
         count: usize,
     },
-    /// For the surface `rust`: what the rpc's callback does. `steps` are done in it, then it raises, if it is to.
+    /// For the surface `rust`: what the rpc's callback does. `steps` are done in it, then it raises, if it is to. It is noted by `as`.
     #[expect(dead_code, reason = "only a guest program plays it")]
     Callback {
         rpc: String,
+        r#as: Option<String>,
         #[serde(default)]
         steps: Vec<Step>,
         #[serde(default)]
@@ -248,7 +252,7 @@ pub(super) enum Op {
         #[serde(default)]
         none: bool,
     },
-    /// For the surface `rust`: adds a hook.
+    /// For the surface `rust`: adds a hook, last unless it is to be `first`, which raises as many times. `taken`: its name is.
     #[expect(dead_code, reason = "only a guest program plays it")]
     Hook {
         hook: String,
@@ -256,12 +260,27 @@ pub(super) enum Op {
         #[serde(default)]
         sees_error: bool,
         #[serde(default)]
-        raises: bool,
+        raises: u32,
+        #[serde(default)]
+        first: bool,
+        #[serde(default)]
+        taken: bool,
     },
-    /// For the surface `rust`: what has been called so far, in order, callbacks by `callback RPC`, hooks by their names.
+    /// For the surface `rust`: what was called since the last time it was asked, in order: `callback RPC` (and, if it has steps,
+    /// `end of callback RPC`), and hooks by name and what they saw.
     #[expect(dead_code, reason = "only a guest program plays it")]
     Called {
         names: Vec<String>,
+    },
+    /// For the surface `rust`: a canceller, which may be a member of `wait-any`.
+    #[expect(dead_code, reason = "only a guest program plays it")]
+    Canceller {
+        canceller: String,
+    },
+    /// For the surface `rust`: cancels a canceller.
+    #[expect(dead_code, reason = "only a guest program plays it")]
+    CancelWait {
+        canceller: String,
     },
 }
 
@@ -491,9 +510,10 @@ macro_rules! names {
 }
 
 names! {
-    /// `error-kind`.
+    /// `error-kind`, and for the surface `rust` what a callback or a hook raised.
     Kind: Download DeadlineExceeded DnsLookupFailed ConnectionClosed TooManyRedirects MalformedReply InvalidUrl PayloadTooLarge
         InternalTransient SslCertificate ResponseTooLarge InvalidMethod Cancelled Refused Unsupported InvalidArgument Misuse Deadlock
+        Callback Hook
 }
 names! {
     /// `phase`.

@@ -5,6 +5,7 @@ use super::expect::{self, Surprise};
 use super::load::{Case, Row, to_vector};
 use super::model::{Surface, Vector};
 use super::origin::scripted;
+use super::player;
 use super::sockets::Listeners;
 use super::witness::Witness;
 use super::world::WorldName;
@@ -29,14 +30,13 @@ pub enum Ended {
     Passed,
     /// Something was not; in one line.
     Failed(String),
-    /// The world has not what it needs, or nobody plays its surface there.
+    /// The world has not what it needs.
     NotHere,
 }
 
 /// Plays every row of a vector, each in an instance of its own.
 pub fn play(case: &Case, world: WorldName) -> Ended {
-    let missing = case.needs.iter().any(|need| !world.has(*need));
-    if missing || case.vector.surface != Surface::Wit {
+    if case.needs.iter().any(|need| !world.has(*need)) {
         return Ended::NotHere;
     }
     for row in &case.rows {
@@ -63,7 +63,13 @@ fn play_virtual(case: &Case, row: &Row) -> Result<(), Surprise> {
         let origin = scripted(&vector.origin);
         let witness = Witness::Scripted(origin.clone());
         let fuel = Some(FUEL);
-        act(&vector, World::Scripted(origin), fuel, witness, true).await
+        match vector.surface {
+            Surface::Wit => act(&vector, World::Scripted(origin), fuel, &witness, true).await,
+            Surface::Rust => {
+                player::act(&row.tree, World::Scripted(origin), fuel).await?;
+                saw(&witness, &vector).await
+            }
+        }
     })
 }
 
@@ -90,7 +96,13 @@ fn play_on_sockets(case: &Case, row: &Row, world: WorldName) -> Result<(), Surpr
             ),
         };
         let witness = Witness::Sockets(playing.record.clone());
-        act(&vector, world, None, witness, false).await
+        match vector.surface {
+            Surface::Wit => act(&vector, world, None, &witness, false).await,
+            Surface::Rust => {
+                player::act(&here.tree, world, None).await?;
+                saw(&witness, &vector).await
+            }
+        }
     })
 }
 
@@ -98,7 +110,7 @@ async fn act(
     vector: &Vector,
     world: World,
     fuel: Option<u64>,
-    witness: Witness,
+    witness: &Witness,
     exact: bool,
 ) -> Result<(), Surprise> {
     let harness = Harness::new(HarnessOptions { fuel }).map_err(|error| error.to_string())?;
@@ -113,6 +125,11 @@ async fn act(
             format!("step {index} ({name}): {surprise}")
         })?;
     }
+    // While the instance lives: its end would end what is in flight.
+    saw(witness, vector).await
+}
+
+async fn saw(witness: &Witness, vector: &Vector) -> Result<(), Surprise> {
     // What was dropped is so when its task has run once more.
     tokio::time::sleep(Duration::from_millis(1)).await;
     expect::requests(&witness.requests(), &vector.requests)

@@ -22,7 +22,7 @@ pub enum Outcome {
     Failed,
     /// It passed, though the world's expectations say it cannot.
     UnexpectedPass,
-    /// Not played: the world has not what it needs, or the surface is another.
+    /// Not played: the world has not what it needs.
     NotHere,
 }
 
