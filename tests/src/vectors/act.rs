@@ -1,16 +1,16 @@
 //! Doing the steps of a vector, through the exports of one instance.
 
 use super::expect::{self, Surprise, same};
-use super::model::{ErrorSeen, Op, RequestGiven, Settings, Step};
+use super::model::{Op, RequestGiven, Settings, Step};
 use super::origin::length;
+use super::request::given;
+use super::seen::ErrorSeen;
 use super::settings;
-use super::witness::{Witness, to_latin1};
+use super::witness::Witness;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use urlfetch_host::Session;
-use urlfetch_host::bindings::fetch::Waited;
-use urlfetch_host::bindings::types::Request;
 use wasmtime::component::{Resource, ResourceAny};
 
 /// Nothing in a vector takes this long in virtual time; what does, hangs.
@@ -32,9 +32,9 @@ pub(super) use call;
 pub(super) struct Actor {
     pub(super) session: Session,
     pub(super) clients: HashMap<String, ResourceAny>,
-    rpcs: HashMap<String, ResourceAny>,
+    pub(super) rpcs: HashMap<String, ResourceAny>,
     /// Names by the ids that `turn` reports.
-    names: HashMap<u32, String>,
+    pub(super) names: HashMap<u32, String>,
     timers: HashMap<String, u32>,
     witness: Witness,
     /// Whether times are exact.
@@ -332,154 +332,25 @@ impl Actor {
         )
     }
 
-    async fn wait_any(&mut self, op: &Op) -> Result<(), Surprise> {
-        let Op::WaitAny {
-            rpcs: names,
-            until,
-            finished,
-            due,
-            interrupted,
-            nothing,
-            error,
-        } = op
-        else {
-            return Ok(());
-        };
-        let mut rpcs = Vec::new();
-        for name in names {
-            rpcs.push(self.rpc(name)?);
-        }
-        let until = until.as_ref().map(|timer| self.timer(timer)).transpose()?;
-        let fetch = self.session.urlfetch.urlfetch_rpc_fetch();
-        let waited = fetch
-            .call_wait_any(
-                &mut self.session.store,
-                &rpcs,
-                until.map(Resource::new_borrow),
-            )
-            .await
-            .map_err(|error| self.session.explain(error).to_string())?;
-        let Some(waited) = expect::outcome(waited, error.as_ref())? else {
-            return Ok(());
-        };
-        let expected = match (finished, interrupted, nothing) {
-            (Some(name), ..) => format!("finished {name}"),
-            (None, true, _) => "interrupted".into(),
-            (None, false, true) => "nothing".into(),
-            (None, false, false) => return Err("the step must say how wait-any ends".into()),
-        };
-        let seen = match &waited {
-            Waited::Finished(finished) => match names.get(finished.index as usize) {
-                Some(name) => format!("finished {name}"),
-                None => return Err(format!("index {} is in no list", finished.index)),
-            },
-            Waited::Interrupted => "interrupted".into(),
-            Waited::Nothing => "nothing".into(),
-        };
-        same("wait-any", &seen, &expected)?;
-        match (waited, due) {
-            (Waited::Finished(finished), Some(due)) => {
-                same("callback-due", &finished.callback_due, due)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The names in the order in which their callbacks are run.
-    async fn wait_all(&mut self, names: &[String], client: &str) -> Result<Vec<String>, Surprise> {
-        let mut called = Vec::new();
-        let mut left: Vec<String> = Vec::new();
-        for name in names {
-            // What has finished already may have been named by an earlier turn.
-            let rpc = self.rpc(name)?;
-            let state = call!(self, rpc.call_state(rpc));
-            if expect::name(&state) != "finishing" {
-                left.push(name.clone());
-            } else if self.waited(rpc).await? {
-                called.push(name.clone());
-            }
-        }
-        while !left.is_empty() {
-            let (finished, _) = self.turn(client, &[]).await?;
-            if finished.is_empty() {
-                return Err("turn names nothing, and rpcs are left".into());
-            }
-            for name in finished {
-                let before = left.len();
-                left.retain(|other| *other != name);
-                if left.len() < before {
-                    let rpc = self.rpc(&name)?;
-                    if self.waited(rpc).await? {
-                        called.push(name);
-                    }
-                }
-            }
-        }
-        Ok(called)
-    }
-
-    async fn waited(&mut self, rpc: ResourceAny) -> Result<bool, Surprise> {
-        call!(self, rpc.call_wait(rpc)).map_err(|error| format!("wait fails: {}", error.detail))
-    }
-
-    async fn turn(
-        &mut self,
-        client: &str,
-        timers: &[String],
-    ) -> Result<(Vec<String>, Vec<u32>), Surprise> {
-        let client = self.client(client)?;
-        let mut lent = Vec::new();
-        for timer in timers {
-            lent.push(Resource::new_borrow(self.timer(timer)?));
-        }
-        let seen = call!(self, client.call_turn(client, &lent));
-        let name = |id: &u32| {
-            let name = self.names.get(id).cloned();
-            name.ok_or_else(|| format!("turn names {id}, which is no rpc"))
-        };
-        let finished = seen.finished.iter().map(name).collect::<Result<_, _>>()?;
-        Ok((finished, seen.ready))
-    }
-
     async fn drop_handle(&mut self, handle: ResourceAny) -> Result<(), Surprise> {
         let dropped = handle.resource_drop_async(&mut self.session.store).await;
         dropped.map_err(|error| self.session.explain(error).to_string())
     }
 
-    fn client(&self, name: &str) -> Result<ResourceAny, Surprise> {
+    pub(super) fn client(&self, name: &str) -> Result<ResourceAny, Surprise> {
         let found = self.clients.get(name).copied();
         found.ok_or_else(|| format!("there is no client {name}"))
     }
 
-    fn rpc(&self, name: &str) -> Result<ResourceAny, Surprise> {
+    pub(super) fn rpc(&self, name: &str) -> Result<ResourceAny, Surprise> {
         let found = self.rpcs.get(name).copied();
         found.ok_or_else(|| format!("there is no rpc {name}"))
     }
 
-    fn timer(&self, name: &str) -> Result<u32, Surprise> {
+    pub(super) fn timer(&self, name: &str) -> Result<u32, Surprise> {
         let found = self.timers.get(name).copied();
         found.ok_or_else(|| format!("there is no timer {name}"))
     }
-}
-
-fn given(request: &RequestGiven) -> Result<Request, Surprise> {
-    let line = |(name, value): &(String, String)| {
-        let value = to_latin1(value).ok_or_else(|| format!("{name} is not latin-1"))?;
-        Ok((name.clone(), value))
-    };
-    Ok(Request {
-        url: request.url.clone(),
-        method: request.method.clone(),
-        headers: request
-            .headers
-            .iter()
-            .map(line)
-            .collect::<Result<_, Surprise>>()?,
-        payload: request.payload.clone().map(String::into_bytes),
-        follow_redirects: request.follow_redirects,
-        allow_truncated: request.allow_truncated,
-        validate_certificate: request.validate_certificate,
-    })
 }
 
 /// Whether it may take time.

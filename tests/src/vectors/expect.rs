@@ -1,7 +1,7 @@
 //! Comparing what was seen with what must be seen. What differs is told in one line.
 
-use super::model::{ErrorSeen, HopSeen, RequestSeen, Requests, ResponseSeen};
 use super::origin::HeaderLines;
+use super::seen::{ErrorSeen, HopSeen, RequestSeen, Requests, ResponseSeen};
 use super::witness::{Seen, latin1};
 use std::fmt::Debug;
 use std::time::Duration;
@@ -108,13 +108,13 @@ fn failure(seen: &FetchError, expected: &ErrorSeen) -> Result<(), Surprise> {
     if let Some(url) = &expected.url {
         same("the error's url", &seen.url, url)?;
     }
-    if let Some(part) = &expected.detail {
-        if !seen.detail.contains(part) {
-            return Err(format!(
-                "the detail must contain {part:?}, and is {:?}",
-                seen.detail
-            ));
-        }
+    if let Some(part) = &expected.detail
+        && !seen.detail.contains(part)
+    {
+        return Err(format!(
+            "the detail must contain {part:?}, and is {:?}",
+            seen.detail
+        ));
     }
     match (&seen.response, &expected.response) {
         (None, None) => Ok(()),

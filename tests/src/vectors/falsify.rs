@@ -1,6 +1,7 @@
 //! Planting falsehoods: every expectation of a vector, one at a time, made wrong. A suite that stays green then looks at nothing.
 
-use super::load::{Case, to_line};
+use super::fill::to_line;
+use super::load::Case;
 use toml::{Table, Value};
 
 /// A copy of a vector in which one expectation is false.

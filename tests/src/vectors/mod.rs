@@ -6,14 +6,18 @@
 mod act;
 mod expect;
 mod falsify;
+mod fill;
 mod load;
 mod model;
 mod origin;
 mod play;
 mod player;
 mod report;
+mod request;
+mod seen;
 mod settings;
 mod sockets;
+mod waits;
 mod witness;
 mod world;
 

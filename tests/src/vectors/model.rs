@@ -1,7 +1,8 @@
 //! A vector as it is written in its file, after placeholders are filled in. `tests/vectors/README.toml` explains the format.
 
 use super::origin::{Answer, HeaderLines};
-use serde::de::{Deserializer, Error as _};
+use super::seen::{ErrorSeen, HopSeen, Kind, Requests, ResponseSeen, StateName};
+use serde::de::Deserializer;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
@@ -363,7 +364,7 @@ struct RequestTable {
     validate_certificate: Option<bool>,
 }
 
-fn get() -> String {
+pub(super) fn get() -> String {
     "GET".to_owned()
 }
 
@@ -391,139 +392,6 @@ impl<'de> Deserialize<'de> for RequestGiven {
 }
 
 /// A value that was looked at before it is read.
-fn read<T: DeserializeOwned, E: serde::de::Error>(value: Value) -> Result<T, E> {
+pub(super) fn read<T: DeserializeOwned, E: serde::de::Error>(value: Value) -> Result<T, E> {
     T::deserialize(value).map_err(|error| E::custom(error.message()))
-}
-
-/// What must be seen of a response. What is not mentioned has its ordinary value; headers, content and length are not looked at.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct ResponseSeen {
-    pub(super) status: u16,
-    /// For each name here, all its lines.
-    pub(super) headers: HeaderLines,
-    /// Names of which there is no line.
-    pub(super) absent: Vec<String>,
-    /// Every line there is, in order.
-    pub(super) all_headers: Option<HeaderLines>,
-    pub(super) content: Option<String>,
-    /// Bytes of content.
-    pub(super) length: Option<usize>,
-    pub(super) was_truncated: bool,
-    pub(super) final_url: Option<String>,
-}
-
-impl Default for ResponseSeen {
-    fn default() -> Self {
-        ResponseSeen {
-            status: 200,
-            headers: HeaderLines::new(),
-            absent: Vec::new(),
-            all_headers: None,
-            content: None,
-            length: None,
-            was_truncated: false,
-            final_url: None,
-        }
-    }
-}
-
-/// What must be seen of a failure; beside the kind, what is mentioned.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct ErrorSeen {
-    pub(super) kind: Kind,
-    pub(super) code: Option<u32>,
-    pub(super) phase: Option<PhaseName>,
-    pub(super) retryable: Option<bool>,
-    pub(super) url: Option<String>,
-    /// A part of it.
-    pub(super) detail: Option<String>,
-    /// Without it, there must be none.
-    pub(super) response: Option<ResponseSeen>,
-}
-
-/// One hop of an rpc.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct HopSeen {
-    pub(super) url: String,
-    pub(super) status: u16,
-    pub(super) started_at: Option<f64>,
-    pub(super) head_at: Option<f64>,
-    pub(super) ended_at: Option<f64>,
-}
-
-/// What the origin saw.
-#[derive(Clone, Debug)]
-pub(super) enum Requests {
-    /// That many requests.
-    Count(usize),
-    /// These, in this order.
-    These(Vec<RequestSeen>),
-}
-
-impl<'de> Deserialize<'de> for Requests {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Integer(count) => usize::try_from(count)
-                .map(Requests::Count)
-                .map_err(D::Error::custom),
-            other => read(other).map(Requests::These),
-        }
-    }
-}
-
-/// One request, as the origin saw it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct RequestSeen {
-    /// GET when it is not given.
-    #[serde(default = "get")]
-    pub(super) method: String,
-    /// The whole URL.
-    pub(super) url: String,
-    /// For each name here, all its lines.
-    #[serde(default)]
-    pub(super) headers: HeaderLines,
-    /// Names of which there is no line.
-    #[serde(default)]
-    pub(super) absent: Vec<String>,
-    /// Every line there is, in any order.
-    pub(super) all_headers: Option<HeaderLines>,
-    /// Empty when it is not given.
-    #[serde(default)]
-    pub(super) body: String,
-    /// Seconds after the first request.
-    pub(super) at: Option<f64>,
-    /// How it ended.
-    pub(super) outcome: Option<EndName>,
-}
-
-macro_rules! names {
-    ($(#[$doc:meta])* $name:ident: $($case:ident)*) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        pub(super) enum $name { $($case),* }
-    };
-}
-
-names! {
-    /// `error-kind`, and for the surface `rust` what a callback or a hook raised.
-    Kind: Download DeadlineExceeded DnsLookupFailed ConnectionClosed TooManyRedirects MalformedReply InvalidUrl PayloadTooLarge
-        InternalTransient SslCertificate ResponseTooLarge InvalidMethod Cancelled Refused Unsupported InvalidArgument Misuse Deadlock
-        Callback Hook
-}
-names! {
-    /// `phase`.
-    PhaseName: Local Queued Resolve Connect Tls Request Body Redirect Decode
-}
-names! {
-    /// `state`.
-    StateName: Idle Running Finishing
-}
-names! {
-    /// How an exchange ended, as the origin saw it.
-    EndName: Open Answered Failed Dropped
 }

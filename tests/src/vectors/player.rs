@@ -1,7 +1,7 @@
 //! Vectors of the surface `rust`: played by a guest program, through the Rust library, with real closures.
 
 use super::expect::Surprise;
-use super::load::to_line;
+use super::fill::to_line;
 use std::sync::OnceLock;
 use toml::Value;
 use urlfetch_host::{Harness, HarnessOptions, Invocation, Program, World};

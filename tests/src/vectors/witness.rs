@@ -1,7 +1,7 @@
 //! What an origin saw, whichever world it stands in.
 
-use super::model::EndName;
 use super::origin::CLOSED;
+use super::seen::EndName;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use urlfetch_host::{Outcome, Recorded, Scripted};

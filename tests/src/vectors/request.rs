@@ -1,0 +1,27 @@
+//! The record `request`, from what a vector gives.
+
+use super::expect::Surprise;
+use super::model::RequestGiven;
+use super::witness::to_latin1;
+use urlfetch_host::bindings::types::Request;
+
+/// The request, its values of headers being bytes.
+pub(super) fn given(request: &RequestGiven) -> Result<Request, Surprise> {
+    let line = |(name, value): &(String, String)| {
+        let value = to_latin1(value).ok_or_else(|| format!("{name} is not latin-1"))?;
+        Ok((name.clone(), value))
+    };
+    Ok(Request {
+        url: request.url.clone(),
+        method: request.method.clone(),
+        headers: request
+            .headers
+            .iter()
+            .map(line)
+            .collect::<Result<_, Surprise>>()?,
+        payload: request.payload.clone().map(String::into_bytes),
+        follow_redirects: request.follow_redirects,
+        allow_truncated: request.allow_truncated,
+        validate_certificate: request.validate_certificate,
+    })
+}
