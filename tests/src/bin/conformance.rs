@@ -16,7 +16,7 @@ struct Cli {
     #[arg(long)]
     coverage: bool,
     /// Only in these worlds: virtual, pooled, stock.
-    #[arg(long, value_name = "WORLD")]
+    #[arg(long, value_name = "WORLD", value_parser = ["virtual", "pooled", "stock"])]
     world: Vec<String>,
     /// Only vectors whose name or ids contain this.
     filter: Option<String>,
@@ -41,6 +41,11 @@ fn conform(cli: &Cli) -> Result<bool, Malformed> {
         cases.retain(|case| {
             case.name.contains(filter) || case.vector.cases.iter().any(|id| id.contains(filter))
         });
+    }
+    if cases.is_empty() {
+        // A suite that plays nothing is not green.
+        eprintln!("conformance: no vector matches");
+        return Ok(false);
     }
     let mut entries = Vec::new();
     let mut lines = Vec::new();

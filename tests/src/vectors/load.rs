@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 /// The families, in the order of the semantics. A case's id begins with one of them, and a folder's name is one of them in small
 /// letters, or `security`.
-pub const FAMILIES: [&str; 15] = [
+const FAMILIES: [&str; 15] = [
     "RPC", "MFC", "STM", "CBK", "WAN", "WAL", "CAN", "HOK", "STB", "ERR", "RED", "HDR", "SIZ",
     "URL", "DEV",
 ];
@@ -72,7 +72,7 @@ pub enum Malformed {
 }
 
 /// The folder `tests/`.
-pub fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -199,7 +199,7 @@ pub fn parse(name: &str, text: &str) -> Result<Case, Malformed> {
 ///
 /// # Errors
 /// When it is malformed.
-pub fn to_vector(name: &str, row: &Row) -> Result<Vector, Malformed> {
+pub(super) fn to_vector(name: &str, row: &Row) -> Result<Vector, Malformed> {
     let malformed = |key: String, message: &str| Malformed::Key {
         file: match row.label.as_str() {
             "" => name.to_owned(),

@@ -22,7 +22,7 @@ mod witness;
 mod world;
 
 pub use falsify::{Falsehood, falsehoods};
-pub use load::{Case, FAMILIES, Malformed, Row, folder, load_all, parse, to_vector};
+pub use load::{Case, Malformed, Row, load_all, parse};
 pub use model::{Need, Surface, Vector};
 pub use play::{Ended, play};
 pub use report::{Entry, Expectations, Outcome, expectations, run, summary, uncovered};
