@@ -106,7 +106,10 @@ pub(super) fn of_stream(error: &Error) -> Failure {
     if let Either::Second(code) = code {
         return code.into_failure();
     }
-    let detail = error.to_debug_string();
+    let mut detail = error.to_debug_string();
+    // What follows the first line is the host's stack, where it shows one.
+    let line = detail.bytes().position(|byte| byte == b'\n');
+    detail.truncate(line.unwrap_or(detail.len()));
     Failure {
         code: FailureCode::from_debug_text(&detail),
         detail,

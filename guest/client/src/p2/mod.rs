@@ -71,6 +71,10 @@ impl Transport for Wasi {
         if let Some(ended) = self.exchanges.get_mut(exchange).and_then(Option::take) {
             ended.end(&mut self.polls);
         }
+        if self.polls.len() == 0 {
+            // Nothing is outstanding, and an instance at rest holds nothing of the host's.
+            self.timer = None;
+        }
     }
 
     fn wait(&mut self, until: Until, others: &[&Pollable], woken: &mut Woken) {
