@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output as Finished};
 use std::sync::OnceLock;
-use urlfetch_host::{Harness, HarnessOptions, Invocation, Output, World};
+use urlfetch_host::{COMPONENT, Harness, HarnessOptions, Invocation, Output, World};
 use urlfetch_tests::FUEL;
 
 /// Runs the component in a file to its end, metered under virtual time.
@@ -41,13 +41,24 @@ pub(super) fn lines(output: &Output) -> Vec<String> {
     output.text().lines().map(str::to_owned).collect()
 }
 
-/// Runs the command `urlfetch`, which cargo builds if it has not.
+/// Runs the command `urlfetch`, of the same build as this one.
 pub(super) fn urlfetch(args: &[&str]) -> Finished {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    Command::new(BINARY.get_or_init(build_urlfetch))
-        .args(args)
+    let binary = BINARY.get_or_init(|| beside_this().unwrap_or_else(build_urlfetch));
+    Command::new(binary).args(args).output().expect("it starts")
+}
+
+/// Where `cargo test` puts it, which builds it for the tests of the command itself. None when it is not there, or is another build's:
+/// `cargo test --test claims` does not touch it.
+fn beside_this() -> Option<PathBuf> {
+    let deps = std::env::current_exe().ok()?;
+    let name = format!("urlfetch{}", std::env::consts::EXE_SUFFIX);
+    let binary = deps.parent()?.parent()?.join(name);
+    let component = Command::new(&binary)
+        .args(["component", "-o", "-"])
         .output()
-        .expect("it starts")
+        .ok()?;
+    (component.stdout == COMPONENT).then_some(binary)
 }
 
 /// Not selected by `-p`: this is the selection of `cargo test`, so that nothing is built twice.
