@@ -12,6 +12,9 @@ use crate::{
     transport::{Pollable, Transport},
 };
 
+/// The service of clients that no map of stubs made.
+pub(crate) const URLFETCH: &str = "urlfetch";
+
 /// A policy and the rpcs made under it. Cloning gives another handle of the same client.
 ///
 /// Libraries make a client of their own, a request handler makes one per request, programs use the [shared](Self::shared) one.
@@ -44,7 +47,9 @@ pub struct Client(pub(crate) Rc<Inner>);
 pub(crate) struct Inner {
     pub(crate) driver: Rc<DriverCell>,
     pub(crate) key: ClientKey,
-    pub(crate) hooks: RefCell<Hooks>,
+    /// The client's own, or those of the [`StubMap`](crate::StubMap) it was made by.
+    pub(crate) hooks: Rc<RefCell<Hooks>>,
+    pub(crate) service: Rc<str>,
 }
 
 impl Drop for Inner {
@@ -78,12 +83,26 @@ impl Client {
     }
 
     pub(crate) fn over(driver: Rc<DriverCell>) -> Self {
+        Self::of_service(driver, URLFETCH, Rc::default())
+    }
+
+    pub(crate) fn of_service(
+        driver: Rc<DriverCell>,
+        service: &str,
+        hooks: Rc<RefCell<Hooks>>,
+    ) -> Self {
         let key = driver.borrow_mut().service.open_client();
         Self(Rc::new(Inner {
             driver,
             key,
-            hooks: RefCell::default(),
+            hooks,
+            service: service.into(),
         }))
+    }
+
+    /// The name of the service its rpcs call: `urlfetch`, unless a [`StubMap`](crate::StubMap) made it for another.
+    pub fn service(&self) -> &str {
+        &self.0.service
     }
 
     /// An idle rpc with the client's default deadline and no callback; nothing is sent.
@@ -188,6 +207,24 @@ impl Client {
         })
     }
 
+    /// Send `authorization` and `cookie` on to another origin that a redirect leads to, as App Engine does (semantics.md 10.7). Off at
+    /// first: an origin could have itself sent what is another's.
+    pub fn set_keep_credentials(&self, keep: bool) -> Result<(), ErrorKind> {
+        self.set(|policy| {
+            policy.keep_credentials = keep;
+            Ok(())
+        })
+    }
+
+    /// Have only `get_result` fail with `ResponseTooLarge` for a content that was cut, and neither `check_success` nor what post-call
+    /// hooks see, as with Google's SDK (semantics.md 20.5). Off at first.
+    pub fn set_truncation_passes_check(&self, passes: bool) -> Result<(), ErrorKind> {
+        self.set(|policy| {
+            policy.truncation_passes_check = passes;
+            Ok(())
+        })
+    }
+
     /// App Engine's development server: a call is sent only when something waits for it, one at a time (semantics.md section 14).
     /// Off at first.
     pub fn set_development_mode(&self, on: bool) -> Result<(), ErrorKind> {
@@ -212,7 +249,8 @@ impl Client {
         self.0.driver.borrow_mut().service.seal(self.0.key);
     }
 
-    /// The client's pre- and post-call hooks, to be changed by `change`, which may not come back here (semantics.md section 7).
+    /// The client's pre- and post-call hooks, to be changed by `change`, which may not come back here (semantics.md section 7). Those of
+    /// a client that a [`StubMap`](crate::StubMap) made are the map's.
     pub fn hooks<T>(&self, change: impl FnOnce(&mut Hooks) -> T) -> T {
         change(&mut self.0.hooks.borrow_mut())
     }

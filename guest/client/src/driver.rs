@@ -315,7 +315,13 @@ impl<T: Transport, A: Audience> Driver<T, A> {
     }
 
     fn feed(&mut self, rpc: RpcKey, event: Event, now: Instant) {
-        if !self.service.handle(rpc, event, now) {
+        let goes_on = match &event {
+            Event::Failed(failure) if let Some(code) = self.transport.service_code(rpc.index()) => {
+                !self.service.handle_raised(rpc, code, &failure.detail, now)
+            }
+            _ => self.service.handle(rpc, event, now),
+        };
+        if !goes_on {
             self.end(rpc);
         }
     }

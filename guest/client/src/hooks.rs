@@ -3,7 +3,7 @@
 //! A hook of the sources is told apart by its number of parameters; here the place it is registered at says the same: a pre-call
 //! hook may change or refuse the request, a post-call hook sees an answer, and one that is registered for every outcome sees
 //! failures as well.
-use alloc::{boxed::Box, rc::Rc, vec::Vec};
+use alloc::{rc::Rc, vec::Vec};
 use core::panic::Location;
 
 use urlfetch_core::{FetchError, Request, Response};
@@ -15,8 +15,18 @@ type PostHook = Rc<dyn Fn(&Rpc, Result<&Response, &FetchError>) -> Result<(), Ra
 
 /// An ordered list of hooks. A key is unique among the hooks of the source file that registers them: the module, in the source's
 /// words (semantics.md 7.4).
+#[derive(Clone)]
 pub struct HookList<H> {
-    hooks: Vec<(&'static str, &'static str, H)>,
+    hooks: Vec<Entry<H>>,
+}
+
+#[derive(Clone)]
+struct Entry<H> {
+    key: &'static str,
+    module: &'static str,
+    /// The only service it runs for.
+    service: Option<Rc<str>>,
+    hook: H,
 }
 
 impl<H> Default for HookList<H> {
@@ -41,20 +51,32 @@ impl<H> HookList<H> {
         self.hooks.is_empty()
     }
 
-    fn insert(&mut self, place: Place, key: &'static str, module: &'static str, hook: H) -> bool {
-        if self
-            .hooks
-            .iter()
-            .any(|(other, its_module, _)| (*other, *its_module) == (key, module))
-        {
+    fn insert(&mut self, slot: Slot, key: &'static str, module: &'static str, hook: H) -> bool {
+        let is_taken = |other: &Entry<H>| (other.key, other.module) == (key, module);
+        if self.hooks.iter().any(is_taken) {
             return false;
         }
-        let index = match place {
+        let index = match slot.place {
             Place::First => 0,
             Place::Last => self.hooks.len(),
         };
-        self.hooks.insert(index, (key, module, hook));
+        let entry = Entry {
+            key,
+            module,
+            service: slot.service,
+            hook,
+        };
+        self.hooks.insert(index, entry);
         true
+    }
+}
+
+impl<H: Clone> HookList<H> {
+    /// Those that run for this service. A copy: a hook may change the list, or use the client.
+    fn of(&self, service: &str) -> Vec<H> {
+        let runs = |entry: &&Entry<H>| entry.service.as_deref().is_none_or(|only| only == service);
+        let hooks = self.hooks.iter().filter(runs);
+        hooks.map(|entry| entry.hook.clone()).collect()
     }
 }
 
@@ -67,7 +89,34 @@ pub enum Place {
     Last,
 }
 
-/// The hooks of one client. [`Client::hooks`](crate::Client::hooks) gives access.
+impl Place {
+    /// For the calls of this service only (semantics.md 7.5). Without it a hook runs for all services of its
+    /// [`StubMap`](crate::StubMap).
+    pub fn only_for(self, service: &str) -> Slot {
+        Slot {
+            place: self,
+            service: Some(service.into()),
+        }
+    }
+}
+
+/// Where in its list a hook is put, and for which service: a [`Place`] stands for every service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    place: Place,
+    service: Option<Rc<str>>,
+}
+
+impl From<Place> for Slot {
+    fn from(place: Place) -> Self {
+        Self {
+            place,
+            service: None,
+        }
+    }
+}
+
+/// The hooks of one client, or of one [`StubMap`](crate::StubMap). [`Client::hooks`](crate::Client::hooks) gives access.
 ///
 /// ```
 /// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
@@ -95,7 +144,7 @@ pub enum Place {
 /// assert_eq!(refused.to_string(), "hook: no token in plain text");
 /// # Ok::<_, urlfetch::Error>(())
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Hooks {
     /// Run in make-fetch-call before the call starts, with the rpc idle. One that returns an error leaves it idle.
     pub pre: HookList<PreHook>,
@@ -108,13 +157,13 @@ impl Hooks {
     #[track_caller]
     pub fn add_pre<R: Outcome>(
         &mut self,
-        place: Place,
+        place: impl Into<Slot>,
         key: &'static str,
         hook: impl Fn(&Rpc, &mut Request) -> R + 'static,
     ) -> bool {
         let module = Location::caller().file();
         self.pre.insert(
-            place,
+            place.into(),
             key,
             module,
             Rc::new(move |rpc, request| hook(rpc, request).into_result()),
@@ -125,7 +174,7 @@ impl Hooks {
     #[track_caller]
     pub fn add_post<R: Outcome>(
         &mut self,
-        place: Place,
+        place: impl Into<Slot>,
         key: &'static str,
         hook: impl Fn(&Rpc, &Response) -> R + 'static,
     ) -> bool {
@@ -133,20 +182,20 @@ impl Hooks {
         let hook: PostHook = Rc::new(move |rpc, outcome| {
             outcome.map_or(Ok(()), |response| hook(rpc, response).into_result())
         });
-        self.post.insert(place, key, module, hook)
+        self.post.insert(place.into(), key, module, hook)
     }
 
     /// Adds a post-call hook for every call, which sees the error of one that failed. False when the key is taken.
     #[track_caller]
     pub fn add_post_always<R: Outcome>(
         &mut self,
-        place: Place,
+        place: impl Into<Slot>,
         key: &'static str,
         hook: impl Fn(&Rpc, Result<&Response, &FetchError>) -> R + 'static,
     ) -> bool {
         let module = Location::caller().file();
         self.post.insert(
-            place,
+            place.into(),
             key,
             module,
             Rc::new(move |rpc, outcome| hook(rpc, outcome).into_result()),
@@ -154,9 +203,9 @@ impl Hooks {
     }
 }
 
-/// Runs the pre-call hooks over the request. The list is copied first: a hook may change it, or use the client.
+/// Runs the pre-call hooks over the request.
 pub(crate) fn run_pre(rpc: &Rpc, mut request: Request) -> Result<Request, Error> {
-    let hooks = copy(&rpc.client.0.hooks.borrow().pre);
+    let hooks = rpc.client.0.hooks.borrow().pre.of(rpc.service());
     for hook in hooks {
         hook(rpc, &mut request).map_err(Error::Hook)?;
     }
@@ -165,42 +214,33 @@ pub(crate) fn run_pre(rpc: &Rpc, mut request: Request) -> Result<Request, Error>
 
 /// Runs the post-call hooks over the outcome.
 pub(crate) fn run_post(rpc: &Rpc) -> Result<(), Error> {
-    let hooks = copy(&rpc.client.0.hooks.borrow().post);
+    let hooks = rpc.client.0.hooks.borrow().post.of(rpc.service());
     if hooks.is_empty() {
         return Ok(());
     }
     // A hook may use the client, so nothing of it stays borrowed: it is shown a copy.
-    let outcome = rpc.driver().borrow().service.outcome(rpc.key).cloned();
+    let outcome = match rpc.driver().borrow().service.success(rpc.key) {
+        Some(outcome) => outcome.cloned().map_err(Clone::clone),
+        None => return Ok(()),
+    };
     for hook in hooks {
-        if let Some(outcome) = &outcome {
-            hook(rpc, outcome.as_ref()).map_err(Error::Hook)?;
-        }
+        hook(rpc, outcome.as_ref()).map_err(Error::Hook)?;
     }
     Ok(())
 }
 
-fn copy<H: Clone>(list: &HookList<H>) -> Vec<H> {
-    list.hooks.iter().map(|(_, _, hook)| hook.clone()).collect()
-}
-
 impl core::fmt::Debug for Hooks {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let keys = |hooks: Vec<(&'static str, &'static str)>| Box::<[_]>::from(hooks);
-        let pre = self
-            .pre
-            .hooks
-            .iter()
-            .map(|(key, module, _)| (*key, *module))
-            .collect();
-        let post = self
-            .post
-            .hooks
-            .iter()
-            .map(|(key, module, _)| (*key, *module))
-            .collect();
         f.debug_struct("Hooks")
-            .field("pre", &keys(pre))
-            .field("post", &keys(post))
+            .field("pre", &self.pre)
+            .field("post", &self.post)
             .finish()
+    }
+}
+
+impl<H> core::fmt::Debug for HookList<H> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let keys = self.hooks.iter().map(|entry| (entry.key, entry.module));
+        f.debug_list().entries(keys).finish()
     }
 }

@@ -50,6 +50,7 @@ mod request;
 mod rpc;
 pub mod scripted;
 mod shared;
+mod stubs;
 pub mod transport;
 mod wait;
 mod waiters;
@@ -65,6 +66,7 @@ pub use request::IntoRequest;
 pub use rpc::{Outcome, Rpc, RpcBuilder};
 pub use scripted::{Answer, Scripted};
 pub use shared::install;
+pub use stubs::{Stub, StubMap};
 pub use transport::{Pollable, Transport};
 pub use urlfetch_core::{
     CurrentRequest, ErrorKind, FetchError, Headers, Hop, Instant, Method, Phase, Request, Response,

@@ -8,9 +8,12 @@ use core::{
     task::{Context, Poll},
 };
 
-use urlfetch_core::{FetchError, Hop, Response, RpcKey, State};
+use urlfetch_core::{ErrorKind, FetchError, Hop, Response, RpcKey, State};
 
-use crate::{Client, Error, IntoRequest, awaiting::DriverCell, driver::taken, error::Raised};
+use crate::{
+    Client, Error, IntoRequest, awaiting::DriverCell, client::URLFETCH, driver::taken,
+    error::Raised,
+};
 
 /// What runs when an rpc has finished: once, on the stack that waits for it. It is lent the rpc, so that it need not own it.
 type Callback = Box<dyn FnOnce(&Rpc) -> Result<(), Raised>>;
@@ -89,6 +92,15 @@ impl Rpc {
 
     /// Sets or replaces the callback. It runs once, inside the first wait that sees the rpc finished, whether the fetch succeeded
     /// or not; set after that, it never runs (semantics.md section 5).
+    ///
+    /// What cannot be called is no callback, and none of an rpc's other properties can be assigned:
+    ///
+    /// ```compile_fail,E0277
+    /// urlfetch::create_rpc().set_callback("not to be called");
+    /// ```
+    /// ```compile_fail,E0615
+    /// urlfetch::create_rpc().deadline = Some(2.5);
+    /// ```
     pub fn set_callback<R: Outcome>(&self, callback: impl FnOnce(&Self) -> R + 'static) {
         let callback: Callback = Box::new(|rpc| callback(rpc).into_result());
         drop(self.callback.replace(Some(callback)));
@@ -102,10 +114,28 @@ impl Rpc {
     /// Starts the call and its deadline, without waiting for the network. Once per rpc.
     ///
     /// # Errors
-    /// At once, leaving the rpc idle: `InvalidMethod`, `InvalidUrl` (the request being served), `InvalidArgument` (a header),
-    /// `Unsupported`, `Misuse` (started before), and what a pre-call hook returned. Everything else that is wrong is reported by
-    /// [`get_result`](Self::get_result).
+    /// At once, leaving the rpc idle: `Misuse` (of another service than `urlfetch`), `InvalidMethod`, `InvalidUrl` (the request being
+    /// served), `InvalidArgument` (a header), `Unsupported`, `Misuse` (started before), and what a pre-call hook returned. Everything
+    /// else that is wrong is reported by [`get_result`](Self::get_result).
     pub fn make_fetch_call(&self, request: impl IntoRequest) -> Result<(), Error> {
+        if self.service() != URLFETCH {
+            let detail = [
+                "this rpc is for the service ",
+                self.service(),
+                ", and not for urlfetch",
+            ]
+            .concat();
+            return Err(FetchError::local(ErrorKind::Misuse, detail).into());
+        }
+        self.make_call(request)
+    }
+
+    /// [`make_fetch_call`](Self::make_fetch_call) for rpcs of any service: what a [`StubMap`](crate::StubMap) knows by another name
+    /// than `urlfetch` is called by this.
+    ///
+    /// # Errors
+    /// As `make_fetch_call`.
+    pub fn make_call(&self, request: impl IntoRequest) -> Result<(), Error> {
         let request = request.into_request()?;
         self.driver().borrow().service.check(self.key, &request)?;
         let request = crate::hooks::run_pre(self, request)?;
@@ -161,7 +191,7 @@ impl Rpc {
         self.wait()?;
         self.run_post_hooks()?;
         let driver = self.driver().borrow();
-        match driver.service.outcome(self.key) {
+        match driver.service.success(self.key) {
             Some(Ok(_)) => Ok(()),
             Some(Err(error)) => Err(error.clone().into()),
             None => Err(taken().into()),
@@ -265,6 +295,21 @@ impl Rpc {
     /// The client it was made under.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The name of the service it calls: see [`Client::service`].
+    pub fn service(&self) -> &str {
+        self.client.service()
+    }
+
+    /// Another idle rpc of the same client with the same deadline, and without callback, since one is called once: so that an rpc can
+    /// be the template of others (semantics.md 8.6).
+    ///
+    /// # Errors
+    /// `Misuse` once this one was started.
+    pub fn try_clone(&self) -> Result<Self, FetchError> {
+        let key = self.driver().borrow_mut().service.clone_rpc(self.key)?;
+        Ok(Self::new(self.client.clone(), key))
     }
 }
 

@@ -53,6 +53,7 @@ pub type Seen = Outgoing;
 #[derive(Debug, Default)]
 pub struct Answer {
     events: VecDeque<(Duration, Event)>,
+    service_code: Option<u32>,
 }
 
 impl Answer {
@@ -67,6 +68,7 @@ impl Answer {
     pub fn head(status: u16, headers: Headers) -> Self {
         Self {
             events: [(Duration::ZERO, Event::Head { status, headers })].into(),
+            service_code: None,
         }
     }
 
@@ -78,6 +80,18 @@ impl Answer {
     /// A failure of the transport, at once.
     pub fn failure(failure: impl Into<Failure>) -> Self {
         Self::default().fail(Duration::ZERO, failure)
+    }
+
+    /// A failure of the service, at once, by App Engine's code 1 to 13 or by one that nobody knows: the error then has that code and
+    /// this detail (semantics.md 9.2).
+    pub fn service_error(code: u32, detail: &str) -> Self {
+        Self {
+            service_code: Some(code),
+            ..Self::failure(Failure {
+                code: FailureCode::InternalError,
+                detail: detail.into(),
+            })
+        }
     }
 
     /// No answer at all: the deadline ends it.
@@ -305,6 +319,10 @@ impl Transport for Scripted {
             self.agenda.insert((place.next_at, exchange));
         }
         Some(event)
+    }
+
+    fn service_code(&self, exchange: usize) -> Option<u32> {
+        self.exchanges.get(exchange)?.as_ref()?.answer.service_code
     }
 
     fn end(&mut self, exchange: usize) {

@@ -52,6 +52,13 @@ pub trait Transport {
     /// A [`Event::Piece`] has at most `at_most` bytes. After [`Event::End`] or [`Event::Failed`] it is not asked again.
     fn next_event(&mut self, exchange: usize, at_most: usize) -> Option<Event>;
 
+    /// The number of App Engine's that the service gave the failure which the exchange has just reported: it then counts instead of
+    /// the failure's code, and the detail is told as it is (semantics.md 9.2). A transport that speaks HTTP has none.
+    fn service_code(&self, exchange: usize) -> Option<u32> {
+        let _ = exchange;
+        None
+    }
+
     /// Ends the exchange, finished or not, and releases what it held. Of an unknown exchange: nothing.
     fn end(&mut self, exchange: usize);
 
@@ -79,6 +86,10 @@ impl Transport for Box<dyn Transport> {
 
     fn next_event(&mut self, exchange: usize, at_most: usize) -> Option<Event> {
         (**self).next_event(exchange, at_most)
+    }
+
+    fn service_code(&self, exchange: usize) -> Option<u32> {
+        (**self).service_code(exchange)
     }
 
     fn end(&mut self, exchange: usize) {

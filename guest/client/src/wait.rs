@@ -115,6 +115,14 @@ impl<'a> From<&'a Canceller> for Waitable<'a> {
 /// # Ok::<_, urlfetch::Error>(())
 /// ```
 ///
+/// The members come from whatever can be iterated: an array, a set, the values of a map, an iterator. What is neither rpc nor canceller
+/// is no member:
+///
+/// ```compile_fail,E0277
+/// urlfetch::wait_any(["https://example.com/"])?;
+/// # Ok::<_, urlfetch::Error>(())
+/// ```
+///
 /// # Errors
 /// `Misuse` when an rpc is idle or the rpcs are of different transports; `Deadlock` when there are only cancellers and none of them
 /// is cancelled; what the callback returned (the next wait then returns that rpc).

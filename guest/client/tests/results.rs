@@ -3,7 +3,7 @@ mod story;
 use std::time::Duration;
 
 use story::{client, url};
-use urlfetch::{Answer, Client, ErrorKind, Instant, Request, Scripted, State};
+use urlfetch::{Answer, Client, ErrorKind, Instant, Request, Scripted, State, hooks::Place};
 
 #[test]
 fn get_result_gives_equal_results_again_and_again() {
@@ -134,4 +134,64 @@ fn a_response_too_large_comes_with_its_error_and_cut_when_that_is_allowed() {
     let rpc = rpc.unwrap();
     rpc.check_success().unwrap();
     assert!(rpc.into_result().unwrap().was_truncated);
+}
+
+/// Semantics.md 20.5.
+#[test]
+fn a_cut_content_fails_get_result_only_when_that_is_asked_for() {
+    let client = client();
+    let seen = story::Notes::new();
+    let note = seen.clone();
+    client.hooks(|hooks| {
+        hooks.add_post_always(Place::Last, "post", move |_, outcome| match outcome {
+            Ok(response) => note.add(response.text()),
+            Err(error) => note.add(error.kind.name()),
+        })
+    });
+    client.set_max_response(2).unwrap();
+    let rpc = client.rpc().fetch(url("10")).unwrap();
+    let error = rpc.check_success().unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::ResponseTooLarge));
+    client.set_truncation_passes_check(true).unwrap();
+    assert!(
+        rpc.check_success().is_err(),
+        "a call keeps the settings it was started with"
+    );
+    let rpc = client.rpc().fetch(url("10")).unwrap();
+    rpc.check_success().unwrap();
+    assert_eq!(seen.take(), ["response-too-large", "/1"]);
+    for error in [
+        rpc.get_result().unwrap_err(),
+        rpc.into_result().unwrap_err(),
+    ] {
+        let error = error.fetch().unwrap();
+        assert_eq!(error.kind, ErrorKind::ResponseTooLarge);
+        assert_eq!(error.response.as_ref().unwrap().content, b"/1");
+    }
+}
+
+/// Semantics.md 10.7.
+#[test]
+fn credentials_go_to_another_origin_only_when_that_is_asked_for() {
+    for keeps in [false, true] {
+        let script = Scripted::new()
+            .on("https://example.com/", |_| {
+                Answer::redirect(302, "https://b.example/")
+            })
+            .on("https://b.example/", |seen| {
+                let names = seen.headers.iter().map(|(name, _)| name.as_str());
+                Answer::new(200, names.collect::<Vec<_>>().join(" "))
+            });
+        let client = Client::with_transport(script);
+        client.set_keep_credentials(keeps).unwrap();
+        let request = Request::get("https://example.com/")
+            .with_header("Authorization", "a")
+            .with_header("cookie", "b");
+        let text = client.fetch(request).unwrap().text().into_owned();
+        assert_eq!(
+            text.contains("Authorization") && text.contains("cookie"),
+            keeps,
+            "{text}"
+        );
+    }
 }

@@ -115,6 +115,8 @@ fn a_sealed_client_refuses_every_change_but_what_it_serves() {
     assert_eq!(client.set_allowed_origins(&[]), misuse);
     assert_eq!(client.set_allow_private(true), misuse);
     assert_eq!(client.set_validate_anyway(true), misuse);
+    assert_eq!(client.set_keep_credentials(true), misuse);
+    assert_eq!(client.set_truncation_passes_check(true), misuse);
     assert_eq!(client.set_development_mode(true), misuse);
     assert_eq!(client.default_deadline(), Some(2.0));
     client.fetch(url("1")).unwrap();

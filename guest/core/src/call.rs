@@ -200,6 +200,18 @@ impl Call {
         }
     }
 
+    /// How it ended as check-success tells it: like the [outcome](Self::outcome), unless only get-result is to fail for a content
+    /// that was cut (semantics.md 20.5).
+    pub fn success(&self) -> Option<Result<&Response, &FetchError>> {
+        match self.outcome()? {
+            Err(FetchError {
+                response: Some(cut),
+                ..
+            }) if self.policy.truncation_passes_check => Some(Ok(cut)),
+            outcome => Some(outcome.as_ref()),
+        }
+    }
+
     /// How it ended, moved out; none while it runs. What stays in its place is `Misuse`.
     pub fn take_outcome(&mut self) -> Option<Result<Response, FetchError>> {
         let Stage::Done(outcome) = &mut self.stage else {
@@ -298,7 +310,7 @@ impl Call {
                     method,
                     leaves_origin,
                 } => {
-                    if leaves_origin {
+                    if leaves_origin && !self.policy.keep_credentials {
                         self.request
                             .headers
                             .retain(|(name, _)| !headers::is_credential(name));
@@ -441,6 +453,22 @@ impl Call {
         if let Stage::Done(Err(error)) = &mut self.stage {
             error.code = verdict.code;
             error.retryable = retryable;
+        }
+    }
+
+    /// Ends the call as the service says: by a code of App Engine's, 1 to 13, or by one that nobody knows, which is passed on with its
+    /// detail (semantics.md 9.2). Harmless when it is done.
+    pub fn handle_raised(&mut self, code: u32, detail: &str, now: Instant) {
+        if matches!(self.stage, Stage::Done(_)) {
+            return;
+        }
+        let kind = ErrorKind::of_code(code);
+        self.fail(kind, self.phase(), &[detail], now);
+        if let Stage::Done(Err(error)) = &mut self.stage {
+            error.code = code;
+            // Those of transport and deadline.
+            let may_pass = matches!(code, 2 | 3 | 5 | 7..=9 | 11 | 12);
+            error.retryable = may_pass && self.request.method.is_idempotent();
         }
     }
 

@@ -111,6 +111,13 @@ impl ErrorKind {
         }
     }
 
+    /// The kind of a service code: of one that nobody knows, as of the codes 3 and 12, the general one.
+    pub fn of_code(code: u32) -> Self {
+        let mut kinds = Self::ALL.into_iter();
+        let known = kinds.find(|kind| code != 0 && kind.code() == code);
+        known.unwrap_or(Self::Download)
+    }
+
     /// Whether App Engine's `DownloadError` would catch it (section 9.1).
     pub const fn is_download(self) -> bool {
         matches!(

@@ -45,6 +45,10 @@ pub struct Policy {
     pub allow_private: bool,
     /// Treat validate-certificate = false as true instead of refusing it.
     pub validate_anyway: bool,
+    /// Send credentials on to another origin that a redirect leads to (semantics.md 10.7).
+    pub keep_credentials: bool,
+    /// A content that was cut fails get-result only, and not check-success (semantics.md 20.5).
+    pub truncation_passes_check: bool,
     /// Send a call only when something waits for it.
     pub development: bool,
 }
@@ -63,6 +67,8 @@ impl Default for Policy {
             follow_308: false,
             allow_private: false,
             validate_anyway: false,
+            keep_credentials: false,
+            truncation_passes_check: false,
             development: false,
         }
     }

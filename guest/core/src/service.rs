@@ -213,17 +213,28 @@ impl Service {
             let detail = "deadline must be a finite number of seconds above zero";
             return Err(FetchError::local(ErrorKind::InvalidArgument, detail));
         }
-        let entry = &mut self.clients[client.0];
-        let deadline = deadline.or(entry.policy.default_deadline());
-        entry.rpcs += 1;
+        let deadline = deadline.or(self.policy(client).default_deadline());
+        Ok(self.insert_rpc(client.0, deadline))
+    }
+
+    /// Another idle rpc of the same client with the same deadline. Fails with `Misuse` once the rpc was started (semantics.md 8.6).
+    pub fn clone_rpc(&mut self, rpc: RpcKey) -> Result<RpcKey, FetchError> {
+        let entry = &self.rpcs[rpc.0];
+        match entry.life {
+            Life::Idle => Ok(self.insert_rpc(entry.client, entry.deadline)),
+            _ => Err(misuse("an rpc may be cloned before its make-fetch-call")),
+        }
+    }
+
+    fn insert_rpc(&mut self, client: usize, deadline: Option<f64>) -> RpcKey {
+        self.clients[client].rpcs += 1;
         self.last_id = self.last_id.wrapping_add(1);
-        let rpc = Rpc {
+        RpcKey(self.rpcs.insert(Rpc {
             id: self.last_id,
-            client: client.0,
+            client,
             deadline,
             life: Life::Idle,
-        };
-        Ok(RpcKey(self.rpcs.insert(rpc)))
+        }))
     }
 
     /// Drops an rpc, ending its call silently. True when an exchange of it was out: the driver ends that.
@@ -409,6 +420,11 @@ impl Service {
     /// Ends the call when its deadline has passed. True when an exchange of it was out: the driver ends that.
     pub fn handle_timeout(&mut self, rpc: RpcKey, now: Instant) -> bool {
         self.end(rpc, |call| call.handle_timeout(now))
+    }
+
+    /// Ends the call as its service says: see [`Call::handle_raised`]. True when an exchange of it was out: the driver ends that.
+    pub fn handle_raised(&mut self, rpc: RpcKey, code: u32, detail: &str, now: Instant) -> bool {
+        self.end(rpc, |call| call.handle_raised(code, detail, now))
     }
 
     /// Ends the call. The first is true when it was running, the second when an exchange of it was out: the driver ends that.
@@ -627,6 +643,11 @@ impl Service {
     /// How the call ended; none before. The same every time.
     pub fn outcome(&self, rpc: RpcKey) -> Option<&Result<Response, FetchError>> {
         self.call(rpc)?.outcome()
+    }
+
+    /// How the call ended as check-success tells it: see [`Call::success`].
+    pub fn success(&self, rpc: RpcKey) -> Option<Result<&Response, &FetchError>> {
+        self.call(rpc)?.success()
     }
 
     /// How the call ended, moved out: the next to ask gets `Misuse`. No [`take_finished`](Self::take_finished) names the rpc any more.

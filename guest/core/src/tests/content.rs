@@ -1,6 +1,6 @@
 //! The body: its cap and truncation, its declared length, and answers without one. Semantics.md section 12.
 use super::scenario::*;
-use crate::{ErrorKind, FetchError, Method, Phase, Request, Response};
+use crate::{ErrorKind, FailureCode, FetchError, Method, Phase, Request, Response};
 
 const A: &str = "http://a.example/";
 
@@ -79,6 +79,38 @@ fn too_large_an_answer_is_an_error_that_carries_what_was_kept() {
         4,
         "that it was received stays a fact"
     );
+}
+
+/// Semantics.md 20.5.
+#[test]
+fn a_cut_content_passes_check_success_when_that_is_asked_for_and_no_other_failure_does() {
+    for passes in [false, true] {
+        let mut program = Program::new()
+            .origin(A, answer(200).piece("abcdef"))
+            .origin(
+                "http://b.example/",
+                failure(FailureCode::HttpResponseBodySize),
+            )
+            .policy(|policy| {
+                policy.truncation_passes_check = passes;
+                policy.set_max_response(4)
+            });
+        let rpc = program.start(get(A));
+        let error = program.result(rpc).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::ResponseTooLarge);
+        let success = program.service.success(rpc).unwrap();
+        let content = success.map(|response| response.content.as_slice());
+        match passes {
+            false => assert_eq!(content, Err(&error)),
+            true => assert_eq!(content, Ok(b"abcd".as_slice())),
+        }
+        let rpc = program.start(get("http://b.example/"));
+        program.wait(rpc);
+        assert!(
+            program.service.success(rpc).unwrap().is_err(),
+            "nothing was cut"
+        );
+    }
 }
 
 #[test]

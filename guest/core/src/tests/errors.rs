@@ -279,6 +279,51 @@ fn kinds_have_app_engines_codes_and_ancestry() {
     );
 }
 
+/// Semantics.md 9.2.
+#[test]
+fn a_code_that_the_service_raises_is_the_errors_and_an_unknown_one_goes_on_with_its_detail() {
+    use ErrorKind::{
+        ConnectionClosed, DeadlineExceeded, DnsLookupFailed, Download, InternalTransient,
+        InvalidUrl, MalformedReply, PayloadTooLarge, ResponseTooLarge, SslCertificate,
+        TooManyRedirects,
+    };
+    let rows = [
+        (0, Download, false),
+        (1, InvalidUrl, false),
+        (2, Download, true),
+        (3, Download, true),
+        (4, ResponseTooLarge, false),
+        (5, DeadlineExceeded, true),
+        (6, SslCertificate, false),
+        (7, DnsLookupFailed, true),
+        (8, ConnectionClosed, true),
+        (9, InternalTransient, true),
+        (10, TooManyRedirects, false),
+        (11, MalformedReply, true),
+        (12, Download, true),
+        (13, PayloadTooLarge, false),
+        (14, Download, false),
+        (4711, Download, false),
+    ];
+    for (code, kind, retryable) in rows {
+        for method in [Method::Get, Method::Post] {
+            let mut program = Program::new().origin(A, silence());
+            let rpc = program.start(request(method, A, ""));
+            let now = program.now;
+            assert!(program.service.handle_raised(rpc, code, "as told", now));
+            let error = program.result(rpc).unwrap_err();
+            let retryable = retryable && method == Method::Get;
+            assert_eq!(
+                (error.kind, error.code, error.retryable, error.phase),
+                (kind, code, retryable, Phase::Request)
+            );
+            assert_eq!((error.detail.as_str(), error.response), ("as told", None));
+            assert!(!program.service.handle_raised(rpc, 7, "late", now));
+            assert_eq!(program.result(rpc).unwrap_err().code, code, "it is final");
+        }
+    }
+}
+
 #[test]
 fn phases_have_the_names_of_the_wit() {
     assert_eq!(

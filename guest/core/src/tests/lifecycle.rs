@@ -295,3 +295,26 @@ fn what_finished_is_told_to_the_driver_once_unless_it_was_dropped_meanwhile() {
     assert_eq!(program.service.poll_finished(), Some(rpcs[0]));
     assert_eq!(program.service.poll_finished(), None);
 }
+
+#[test]
+fn an_idle_rpc_is_cloned_with_its_deadline_and_a_started_one_is_not() {
+    let mut program = Program::new().origin(URL, answer(200));
+    let (given, bare) = (program.create_with(Some(2.5)), program.create());
+    program.set_policy(|policy| policy.set_default_deadline(Some(9.0)));
+    let cloned = program.service.clone_rpc(given).unwrap();
+    assert_ne!(program.service.id(cloned), program.service.id(given));
+    assert_eq!(program.service.deadline(cloned), Some(2.5));
+    let cloned_bare = program.service.clone_rpc(bare).unwrap();
+    assert_eq!(
+        program.service.deadline(cloned_bare),
+        None,
+        "not the new default"
+    );
+    program.call(given, get(URL)).unwrap();
+    for _ in 0..2 {
+        let error = program.service.clone_rpc(given).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Misuse);
+        program.wait(given);
+    }
+    assert_eq!(program.state(cloned), State::Idle);
+}

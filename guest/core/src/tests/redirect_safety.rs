@@ -57,6 +57,23 @@ fn credentials_stay_behind_when_scheme_host_or_port_change() {
 }
 
 #[test]
+fn credentials_go_along_to_another_origin_when_that_is_asked_for() {
+    let target = "http://b.example/";
+    let mut program = Program::new()
+        .origin(A, redirect(302, target))
+        .origin(target, answer(200))
+        .policy(|policy| {
+            policy.keep_credentials = true;
+            Ok(())
+        });
+    program.fetched(with_credentials());
+    let sent = program.last_sent();
+    assert_eq!(sent.url.as_str(), target);
+    assert_eq!(sent.header("authorization").as_deref(), Some("secret"));
+    assert_eq!(sent.header("cookie").as_deref(), Some("secret"));
+}
+
+#[test]
 fn credentials_are_kept_within_the_origin() {
     let mut program = Program::new()
         .origin(A, redirect(302, "http://A.example:80/next"))
