@@ -1,5 +1,6 @@
 //! The harness: one engine, from which sessions and programs start.
 
+use crate::bindings::Urlfetch;
 use crate::engine::Compiled;
 use crate::{HostError, Invocation, Output, Program, Session, State, World};
 use wasmtime::Store;
@@ -32,15 +33,14 @@ impl Harness {
     /// A fresh instance of our component, for the host to drive. Needs a tokio runtime, and stays on it.
     pub async fn session(&self, world: World) -> Result<Session, HostError> {
         let mut store = self.store(world, &mut WasiCtxBuilder::new());
-        let urlfetch = self
-            .compiled
-            .urlfetch
-            .instantiate_async(&mut store)
-            .await
-            .map_err(|error| HostError::from_call(error, self.options.fuel))?;
+        let failed = |error| HostError::from_call(error, self.options.fuel);
+        let pre = self.compiled.urlfetch.instance_pre();
+        let instance = pre.instantiate_async(&mut store).await.map_err(failed)?;
+        let urlfetch = Urlfetch::new(&mut store, &instance).map_err(failed)?;
         Ok(Session {
             store,
             urlfetch,
+            instance,
             fuel: self.options.fuel,
         })
     }

@@ -4,7 +4,7 @@ use crate::bindings::Urlfetch;
 use crate::{HostError, State};
 use std::time::Duration;
 use wasmtime::Store;
-use wasmtime::component::Resource;
+use wasmtime::component::{Instance, Resource};
 use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::Host as _;
@@ -26,6 +26,8 @@ pub struct Session {
     pub store: Store<State>,
     /// The exports of `urlfetch:rpc/fetch`.
     pub urlfetch: Urlfetch,
+    /// The same, for calls that are not typed, as an embedding for a dynamic language makes them.
+    pub instance: Instance,
     pub(crate) fuel: Option<u64>,
 }
 
