@@ -132,7 +132,7 @@ fn what_is_malformed_is_told_in_one_line_that_names_file_and_key() {
         ),
         (
             &good.replace("[]", "[{ do = \"called\", names = [] }]"),
-            "a/b: surface: callbacks, hooks and cancellers need \"rust\"",
+            "a/b: surface: callbacks, hooks, cancellers and maps of stubs need \"rust\"",
         ),
     ] {
         let error = parse("a/b", text).expect_err(text).to_string();

@@ -30,7 +30,7 @@
 //! moves all of them.
 //!
 //! The crate CARRIES: [`urlfetch_core`] decides. Outside WebAssembly there is no network; a program's tests give it a
-//! [`Scripted`] transport instead.
+//! [`Scripted`] transport instead, or a [`StubMap`] that says what answers for which service.
 #![no_std]
 #![deny(unsafe_code)]
 extern crate alloc;

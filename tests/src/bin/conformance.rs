@@ -3,7 +3,7 @@
 use clap::Parser;
 use std::process::ExitCode;
 use urlfetch_tests::vectors::{
-    Malformed, WorldName, expectations, load_all, run, summary, uncovered,
+    Malformed, WorldName, expectations, load_all, run, shown_elsewhere, summary, uncovered,
 };
 
 /// Play the conformance vectors in every world.
@@ -12,7 +12,7 @@ struct Cli {
     /// Print one JSON object for each vector and world instead: vector, cases, world, outcome, reason.
     #[arg(long)]
     json: bool,
-    /// Print the ids of cases that no vector shows, one per line, and nothing else.
+    /// Print the ids of cases that no vector shows, one per line, with what shows them instead where something does.
     #[arg(long)]
     coverage: bool,
     /// Only in these worlds: virtual, pooled, stock.
@@ -63,8 +63,12 @@ fn conform(cli: &Cli) -> Result<bool, Malformed> {
             println!("{line}");
         }
     } else if cli.coverage {
+        let elsewhere = shown_elsewhere(&all)?;
         for id in uncovered(&entries)? {
-            println!("{id}");
+            match elsewhere.get(&id) {
+                Some(where_it_is) => println!("{id}: {where_it_is}"),
+                None => println!("{id}"),
+            }
         }
     }
     for entry in entries.iter().filter(|entry| entry.is_surprise()) {

@@ -1,7 +1,8 @@
 //! Doing the steps of a vector, through the exports of one instance.
 
 use super::expect::{self, Surprise, same};
-use super::model::{Op, RequestGiven, Settings, Step};
+use super::model::{RequestGiven, Settings, Step};
+use super::op::Op;
 use super::origin::length;
 use super::request::given;
 use super::seen::ErrorSeen;
@@ -252,6 +253,7 @@ impl Actor {
                 client,
                 callbacks,
                 error,
+                ..
             } => {
                 let seen = self.wait_all(rpcs, client).await?;
                 // No failure of an rpc is one of wait-all.
@@ -285,11 +287,19 @@ impl Actor {
             Op::Requests { count } => {
                 same("the requests so far", &self.witness.requests().len(), count)
             }
-            Op::Callback { .. }
-            | Op::Hook { .. }
-            | Op::Called { .. }
-            | Op::Canceller { .. }
-            | Op::CancelWait { .. } => Err("only a guest program has closures".into()),
+            Op::Mistyped {
+                argument,
+                given,
+                refused,
+            } => {
+                let seen = self.mistyped(*argument, *given)?;
+                same("whether it is refused", &seen, refused)
+            }
+            Op::Methods { of, names } => {
+                let seen = super::mistyped::methods(&mut self.session, of)?;
+                same("the methods", &seen, names)
+            }
+            _ => Err("only a guest program does this".into()),
         }
     }
 

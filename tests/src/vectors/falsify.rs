@@ -14,7 +14,7 @@ pub struct Falsehood {
 }
 
 /// What a step expects, by the keys that say so. `error`, `response`, `requests` and `hops` are expectations all through.
-const EXPECTATIONS: [&str; 18] = [
+const EXPECTATIONS: [&str; 20] = [
     "due",
     "is",
     "was-running",
@@ -33,6 +33,8 @@ const EXPECTATIONS: [&str; 18] = [
     "requests",
     "seconds",
     "called",
+    "taken",
+    "refused",
 ];
 
 /// One falsehood for each expectation in the first row.

@@ -1,7 +1,8 @@
 //! Finding vectors, and reading one: placeholders, rows, and what is wrong with a file in one line.
 
 use super::fill::{fill, label};
-use super::model::{Need, Op, Step, Surface, Vector};
+use super::model::{Need, Step, Surface, Vector};
+use super::op::Op;
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -251,20 +252,11 @@ fn check(vector: &Vector) -> Result<(), (&'static str, String)> {
             return Err(("cases", format!("{case} is no id of a case")));
         }
     }
-    let wit_only = |step: &Step| {
-        !matches!(
-            step.op,
-            Op::Callback { .. }
-                | Op::Hook { .. }
-                | Op::Called { .. }
-                | Op::Canceller { .. }
-                | Op::CancelWait { .. }
-        )
-    };
-    if vector.surface == Surface::Wit && !vector.steps.iter().all(wit_only) {
+    let needs_closures = vector.steps.iter().any(|step| step.op.needs_closures());
+    if vector.surface == Surface::Wit && needs_closures {
         return Err((
             "surface",
-            "callbacks, hooks and cancellers need \"rust\"".into(),
+            "callbacks, hooks, cancellers and maps of stubs need \"rust\"".into(),
         ));
     }
     Ok(())

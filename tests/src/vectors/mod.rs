@@ -8,7 +8,9 @@ mod expect;
 mod falsify;
 mod fill;
 mod load;
+mod mistyped;
 mod model;
+mod op;
 mod origin;
 mod play;
 mod player;
@@ -25,5 +27,7 @@ pub use falsify::{Falsehood, falsehoods};
 pub use load::{Case, Malformed, Row, load_all, parse};
 pub use model::{Need, Surface, Vector};
 pub use play::{Ended, play};
-pub use report::{Entry, Expectations, Outcome, expectations, run, summary, uncovered};
+pub use report::{
+    Entry, Expectations, Outcome, expectations, run, shown_elsewhere, summary, uncovered,
+};
 pub use world::WorldName;

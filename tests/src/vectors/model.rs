@@ -1,7 +1,8 @@
 //! A vector as it is written in its file, after placeholders are filled in. `tests/vectors/README.toml` explains the format.
 
+use super::op::Op;
 use super::origin::{Answer, HeaderLines};
-use super::seen::{ErrorSeen, HopSeen, Kind, Requests, ResponseSeen, StateName};
+use super::seen::{Kind, Requests};
 use serde::de::Deserializer;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -81,229 +82,11 @@ impl TryFrom<Table> for Step {
     }
 }
 
-/// The vocabulary is that of `wit/fetch.wit`; clients, rpcs and timers go by names. Without a name it is the client `main`, which is
-/// there from the beginning.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(
-    tag = "do",
-    deny_unknown_fields,
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case"
-)]
-pub(super) enum Op {
-    Client {
-        client: String,
-        #[serde(default)]
-        shared: bool,
-    },
-    DropClient {
-        client: String,
-    },
-    Set(Box<Settings>),
-    Seal {
-        #[serde(default = "main")]
-        client: String,
-    },
-    DefaultDeadline {
-        #[serde(default = "main")]
-        client: String,
-        seconds: Option<f64>,
-    },
-    CreateRpc {
-        rpc: String,
-        #[serde(default = "main")]
-        client: String,
-        deadline: Option<f64>,
-        error: Option<ErrorSeen>,
-    },
-    Deadline {
-        rpc: String,
-        seconds: Option<f64>,
-    },
-    MakeFetchCall {
-        rpc: String,
-        request: RequestGiven,
-        error: Option<ErrorSeen>,
-    },
-    /// `create-rpc` and `make-fetch-call` in one.
-    Start {
-        rpc: String,
-        #[serde(default = "main")]
-        client: String,
-        deadline: Option<f64>,
-        request: RequestGiven,
-    },
-    Fetch {
-        #[serde(default = "main")]
-        client: String,
-        deadline: Option<f64>,
-        request: RequestGiven,
-        #[serde(default)]
-        response: ResponseSeen,
-        error: Option<ErrorSeen>,
-    },
-    State {
-        rpc: String,
-        is: StateName,
-    },
-    Wait {
-        rpc: String,
-        due: Option<bool>,
-        error: Option<ErrorSeen>,
-    },
-    CheckSuccess {
-        rpc: String,
-        error: Option<ErrorSeen>,
-    },
-    GetResult {
-        rpc: String,
-        #[serde(default)]
-        response: ResponseSeen,
-        error: Option<ErrorSeen>,
-    },
-    IntoResult {
-        rpc: String,
-        #[serde(default)]
-        response: ResponseSeen,
-        error: Option<ErrorSeen>,
-    },
-    Cancel {
-        rpc: String,
-        was_running: bool,
-    },
-    DropRpc {
-        rpc: String,
-    },
-    Hops {
-        rpc: String,
-        hops: Vec<HopSeen>,
-    },
-    Received {
-        rpc: String,
-        bytes: u64,
-    },
-    RejectedHeaders {
-        rpc: String,
-        names: Vec<String>,
-    },
-    /// The ids of these rpcs are all different, and ascend.
-    Ids {
-        rpcs: Vec<String>,
-    },
-    Timer {
-        timer: String,
-        after: f64,
-    },
-    DropTimer {
-        timer: String,
-    },
-    WaitAny {
-        rpcs: Vec<String>,
-        until: Option<String>,
-        finished: Option<String>,
-        due: Option<bool>,
-        #[serde(default)]
-        interrupted: bool,
-        #[serde(default)]
-        nothing: bool,
-        error: Option<ErrorSeen>,
-    },
-    /// As a binding does it: `turn`, and `wait` on what has finished.
-    WaitAll {
-        rpcs: Vec<String>,
-        #[serde(default = "main")]
-        client: String,
-        /// Whose callbacks are run, in order. The surface `rust` has `called` for it.
-        #[serde(default)]
-        callbacks: Vec<String>,
-        error: Option<ErrorSeen>,
-    },
-    Turn {
-        #[serde(default = "main")]
-        client: String,
-        #[serde(default)]
-        timers: Vec<String>,
-        #[serde(default)]
-        finished: Vec<String>,
-        #[serde(default)]
-        ready: Vec<u32>,
-    },
-    Drain {
-        #[serde(default = "main")]
-        client: String,
-    },
-    Progress {},
-    /// Seconds in which nothing of ours runs.
-    Pass {
-        seconds: f64,
-    },
-    /// What the origin has seen so far.
-    Requests {
-        count: usize,
-    },
-    /// For the surface `rust`: what the rpc's callback does. `steps` are done in it, then it raises, if it is to. It is noted by `as`.
-    #[expect(dead_code, reason = "only a guest program plays it")]
-    Callback {
-        rpc: String,
-        r#as: Option<String>,
-        #[serde(default)]
-        steps: Vec<Step>,
-        #[serde(default)]
-        raises: bool,
-        #[serde(default)]
-        none: bool,
-    },
-    /// For the surface `rust`: adds a hook, last unless it is to be `first`, which raises as many times. `taken`: its name is.
-    #[expect(dead_code, reason = "only a guest program plays it")]
-    Hook {
-        hook: String,
-        when: When,
-        #[serde(default)]
-        sees_error: bool,
-        #[serde(default)]
-        raises: u32,
-        #[serde(default)]
-        first: bool,
-        #[serde(default)]
-        taken: bool,
-    },
-    /// For the surface `rust`: what was called since the last time it was asked, in order: `callback RPC` (and, if it has steps,
-    /// `end of callback RPC`), and hooks by name and what they saw.
-    #[expect(dead_code, reason = "only a guest program plays it")]
-    Called {
-        names: Vec<String>,
-    },
-    /// For the surface `rust`: a canceller, which may be a member of `wait-any`.
-    #[expect(dead_code, reason = "only a guest program plays it")]
-    Canceller {
-        canceller: String,
-    },
-    /// For the surface `rust`: cancels a canceller.
-    #[expect(dead_code, reason = "only a guest program plays it")]
-    CancelWait {
-        canceller: String,
-    },
-}
-
-/// When a hook is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum When {
-    /// In make-fetch-call.
-    Pre,
-    /// In the first check-success.
-    Post,
-}
-
-fn main() -> String {
-    "main".to_owned()
-}
-
 /// Settings of a client; those that are given are made, in the order in which they stand here.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Settings {
-    #[serde(default = "main")]
+    #[serde(default = "super::op::main")]
     pub(super) client: String,
     pub(super) default_deadline: Option<f64>,
     #[serde(default)]
@@ -324,6 +107,10 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) no_current_request: bool,
     pub(super) development_mode: Option<bool>,
+    /// For the surface `rust`: the WIT has no function for it.
+    pub(super) keep_credentials: Option<bool>,
+    /// For the surface `rust`: the WIT has no function for it.
+    pub(super) truncation_passes_check: Option<bool>,
     /// The kind with which the setting is refused.
     pub(super) error: Option<Kind>,
 }

@@ -71,6 +71,39 @@ pub fn expectations(world: WorldName, cases: &[Case]) -> Result<Expectations, Ma
     }
 }
 
+/// `tests/expectations/cases.toml`: the id of a case that no vector can show, and what shows it instead.
+///
+/// # Errors
+/// When the file cannot be read, is malformed, or names what is no id of `cases.txt` or is shown by a vector.
+pub fn shown_elsewhere(cases: &[Case]) -> Result<BTreeMap<String, String>, Malformed> {
+    let path = folder().join("expectations").join("cases.toml");
+    let text = fs::read_to_string(&path).map_err(|error| Malformed::Unreadable { path, error })?;
+    let malformed = |key: &str, message: &str| Malformed::Key {
+        file: "expectations/cases.toml".into(),
+        key: key.into(),
+        message: message.replace('\n', " "),
+    };
+    let elsewhere: BTreeMap<String, String> =
+        toml::from_str(&text).map_err(|error| malformed("cases", error.message()))?;
+    let ids = ids()?;
+    for id in elsewhere.keys() {
+        if !ids.contains(id) {
+            return Err(malformed(id, "it is not among the cases"));
+        }
+        if cases.iter().any(|case| case.vector.cases.contains(id)) {
+            return Err(malformed(id, "there is a vector of it"));
+        }
+    }
+    Ok(elsewhere)
+}
+
+/// The ids of `tests/vectors/cases.txt`.
+fn ids() -> Result<Vec<String>, Malformed> {
+    let path = folder().join("vectors").join("cases.txt");
+    let text = fs::read_to_string(&path).map_err(|error| Malformed::Unreadable { path, error })?;
+    Ok(text.split_whitespace().map(str::to_owned).collect())
+}
+
 /// Plays vectors in a world, several at a time, and judges each by the known failures.
 pub fn run(cases: &[Case], world: WorldName, known: &Expectations) -> Vec<Entry> {
     let next = AtomicUsize::new(0);
@@ -140,16 +173,12 @@ pub fn summary(world: WorldName, entries: &[Entry]) -> String {
 /// # Errors
 /// When the list cannot be read.
 pub fn uncovered(entries: &[Entry]) -> Result<Vec<String>, Malformed> {
-    let path = folder().join("vectors").join("cases.txt");
-    let text = fs::read_to_string(&path).map_err(|error| Malformed::Unreadable { path, error })?;
     let shown: BTreeSet<&str> = entries
         .iter()
         .filter(|entry| entry.outcome == Outcome::Passed)
         .flat_map(|entry| entry.cases.iter().map(String::as_str))
         .collect();
-    let ids = text.split_whitespace();
-    Ok(ids
-        .filter(|id| !shown.contains(id))
-        .map(str::to_owned)
-        .collect())
+    let mut ids = ids()?;
+    ids.retain(|id| !shown.contains(id.as_str()));
+    Ok(ids)
 }

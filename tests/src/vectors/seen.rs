@@ -50,6 +50,8 @@ pub(super) struct ErrorSeen {
     pub(super) url: Option<String>,
     /// A part of it.
     pub(super) detail: Option<String>,
+    /// For the surface `rust`: the classes of App Engine's that catch it, `error` first, then `download` or `invalid-url`.
+    pub(super) caught_by: Option<Vec<String>>,
     /// Without it, there must be none.
     pub(super) response: Option<ResponseSeen>,
 }

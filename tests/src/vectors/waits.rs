@@ -2,7 +2,7 @@
 
 use super::act::{Actor, call};
 use super::expect::{self, Surprise, same};
-use super::model::Op;
+use super::op::Op;
 use urlfetch_host::bindings::fetch::Waited;
 use wasmtime::component::{Resource, ResourceAny};
 
@@ -16,6 +16,7 @@ impl Actor {
             interrupted,
             nothing,
             error,
+            ..
         } = op
         else {
             return Ok(());

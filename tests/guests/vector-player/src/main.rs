@@ -1,17 +1,21 @@
 //! Plays the steps of one vector of the surface `rust`, given as JSON, through the Rust library. The host has checked the format,
 //! and looks at what the origin saw; the first surprise is printed, and the exit code is then 1.
 
+mod elsewhere;
+mod expect;
+mod hooks;
+mod services;
+mod waits;
+
+use expect::{Surprise, outcome, response, same};
 use serde_json::Value;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt::{self, Debug};
+use std::fmt;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
-use urlfetch::hooks::Place;
-use urlfetch::{Canceller, Client, Error, Method, Request, Rpc, Waitable, wait_all, wait_any};
-
-type Surprise = String;
+use urlfetch::{Canceller, Client, Error, ErrorKind, Method, Request, Rpc, Stub, StubMap};
 
 /// What a callback or a hook raises.
 #[derive(Debug)]
@@ -27,7 +31,9 @@ impl std::error::Error for Raised {}
 
 /// Everything that steps share. Callbacks hold it as well.
 struct Player {
-    client: Client,
+    clients: RefCell<HashMap<String, Client>>,
+    maps: RefCell<HashMap<String, StubMap>>,
+    stubs: RefCell<HashMap<String, Stub>>,
     rpcs: RefCell<HashMap<String, Rc<Rpc>>>,
     cancellers: RefCell<HashMap<String, Canceller>>,
     /// What was called since somebody looked.
@@ -54,7 +60,9 @@ fn play(text: &str) -> Result<(), Surprise> {
         .set_allow_private(true)
         .map_err(|error| error.to_string())?;
     let player = Rc::new(Player {
-        client,
+        clients: RefCell::new(HashMap::from([("main".to_owned(), client)])),
+        maps: RefCell::default(),
+        stubs: RefCell::default(),
         rpcs: RefCell::default(),
         cancellers: RefCell::default(),
         called: RefCell::default(),
@@ -83,33 +91,39 @@ impl Player {
                 self.make_fetch_call(step)
             }
             "make-fetch-call" => self.make_fetch_call(step),
+            "make-call" => {
+                let request = request(step);
+                let rpc = self.rpc(step)?;
+                let started = request.and_then(|request| rpc.make_call(request));
+                outcome(step, started).map(drop)
+            }
+            "client" | "client-of" | "map" | "stub" | "register" | "replace" | "set-default"
+            | "make-sync-call" => self.services(step),
             "state" => {
                 let state = format!("{:?}", self.rpc(step)?.state()).to_lowercase();
                 same("the state", &state.as_str(), &text(step, "is"))
             }
-            "wait" => self.outcome(step, self.rpc(step)?.wait()).map(drop),
-            "check-success" => self
-                .outcome(step, self.rpc(step)?.check_success())
-                .map(drop),
-            "get-result" => {
-                let Some(response) = self.outcome(step, self.rpc(step)?.get_result())? else {
-                    return Ok(());
-                };
-                let expected = &step["response"];
-                let status = expected["status"].as_u64().unwrap_or(200);
-                same("the status", &u64::from(response.status), &status)?;
-                let content = String::from_utf8_lossy(&response.content).into_owned();
-                match expected["content"].as_str() {
-                    Some(expected) => same("the content", &content.as_str(), &expected),
-                    None => Ok(()),
+            "wait" => outcome(step, self.rpc(step)?.wait()).map(drop),
+            "check-success" => outcome(step, self.rpc(step)?.check_success()).map(drop),
+            "get-result" => match outcome(step, self.rpc(step)?.get_result())? {
+                Some(seen) => response(&seen, &step["response"]),
+                None => Ok(()),
+            },
+            "deadline" => same(
+                "the deadline",
+                &self.rpc(step)?.deadline(),
+                &step["seconds"].as_f64(),
+            ),
+            "service" => same("the service", &self.rpc(step)?.service(), &text(step, "is")),
+            "clone-rpc" => {
+                let cloned = self.rpc(step)?.try_clone().map_err(Error::from);
+                if let Some(rpc) = outcome(step, cloned)? {
+                    self.keep(text(step, "as"), rpc);
                 }
+                Ok(())
             }
             "wait-any" => self.wait_any(step),
-            "wait-all" => {
-                let rpcs = self.named(step)?;
-                let waited = wait_all(rpcs.iter().map(|rpc| &**rpc));
-                self.outcome(step, waited).map(drop)
-            }
+            "wait-all" => self.wait_all(step),
             "canceller" => {
                 let name = text(step, "canceller").to_owned();
                 self.cancellers.borrow_mut().insert(name, Canceller::new());
@@ -123,6 +137,19 @@ impl Player {
             }
             "callback" => self.callback(step),
             "hook" => self.hook(step),
+            "clear-hooks" => self.hooks(step, |hooks| match text(step, "when") {
+                "pre" => hooks.pre.clear(),
+                _ => hooks.post.clear(),
+            }),
+            "hooks" => {
+                let seen = self.hooks(step, |hooks| match text(step, "when") {
+                    "pre" => (hooks.pre.len(), hooks.pre.is_empty()),
+                    _ => (hooks.post.len(), hooks.post.is_empty()),
+                })?;
+                let count = step["count"].as_u64().unwrap_or_default();
+                let count = usize::try_from(count).unwrap_or_default();
+                same("the number of hooks", &seen, &(count, count == 0))
+            }
             "called" => {
                 let called = self.called.take();
                 let expected: Vec<_> = step["names"].as_array().into_iter().flatten().collect();
@@ -137,79 +164,62 @@ impl Player {
                 std::thread::sleep(Duration::from_secs_f64(seconds));
                 Ok(())
             }
-            "set" => {
-                let on = step["development-mode"].as_bool().unwrap_or_default();
-                let set = self.client.set_development_mode(on);
-                set.map_err(|error| error.to_string())
-            }
+            "set" => self.set(step),
             other => Err(format!("the player does not know {other}")),
         }
     }
 
     fn create(&self, step: &Value) -> Result<(), Surprise> {
-        let mut builder = self.client.rpc();
+        let mut builder = self.client(step)?.rpc();
         if let Some(seconds) = step["deadline"].as_f64() {
             builder = builder.deadline(seconds);
         }
-        let rpc = builder.create().map_err(|error| error.to_string())?;
-        self.rpcs
-            .borrow_mut()
-            .insert(text(step, "rpc").to_owned(), Rc::new(rpc));
+        if let Some(rpc) = outcome(step, builder.create().map_err(Error::from))? {
+            self.keep(text(step, "rpc"), rpc);
+        }
         Ok(())
     }
 
-    fn make_fetch_call(&self, step: &Value) -> Result<(), Surprise> {
-        let given = &step["request"];
-        let url = given.as_str().unwrap_or_else(|| text(given, "url"));
-        let method = given["method"].as_str().unwrap_or("GET");
-        let started = Method::parse(method)
-            .map_err(Error::from)
-            .and_then(|method| {
-                let payload = given["payload"].as_str().unwrap_or_default();
-                let request = Request::new(url).with_method(method).with_payload(payload);
-                self.rpc(step)
-                    .map_err(|_| Error::from(urlfetch::ErrorKind::Misuse))?
-                    .make_fetch_call(request)
-            });
-        self.outcome(step, started).map(drop)
+    fn keep(&self, name: &str, rpc: Rpc) {
+        self.rpcs.borrow_mut().insert(name.to_owned(), Rc::new(rpc));
     }
 
-    fn wait_any(&self, step: &Value) -> Result<(), Surprise> {
-        let names: Vec<&str> = names(step);
-        let rpcs = self.rpcs.borrow().clone();
-        let cancellers = self.cancellers.borrow().clone();
-        let mut members: Vec<Waitable<'_>> = Vec::new();
-        for name in &names {
-            match (rpcs.get(*name), cancellers.get(*name)) {
-                (Some(rpc), _) => members.push((&**rpc).into()),
-                (None, Some(canceller)) => members.push(canceller.into()),
-                (None, None) => return Err(format!("there is no {name}")),
-            }
+    fn make_fetch_call(&self, step: &Value) -> Result<(), Surprise> {
+        let rpc = self.rpc(step)?;
+        let started = request(step).and_then(|request| rpc.make_fetch_call(request));
+        outcome(step, started).map(drop)
+    }
+
+    fn set(&self, step: &Value) -> Result<(), Surprise> {
+        let client = self.client(step)?;
+        type Set = fn(&Client, bool) -> Result<(), ErrorKind>;
+        let switches: [(&str, Set); 3] = [
+            ("development-mode", Client::set_development_mode),
+            ("keep-credentials", Client::set_keep_credentials),
+            (
+                "truncation-passes-check",
+                Client::set_truncation_passes_check,
+            ),
+        ];
+        let mut made = Vec::new();
+        for (key, set) in switches {
+            made.extend(step[key].as_bool().map(|on| set(&client, on)));
         }
-        let Some(chosen) = self.outcome(step, wait_any(members))? else {
-            return Ok(());
-        };
-        let found = match chosen {
-            None => "nothing".to_owned(),
-            Some(Waitable::Rpc(chosen)) => {
-                let is_chosen = |name: &&&str| {
-                    rpcs.get(**name)
-                        .is_some_and(|rpc| std::ptr::eq(&**rpc, chosen))
-                };
-                format!(
-                    "finished {}",
-                    names.iter().find(is_chosen).unwrap_or(&"a stranger")
-                )
-            }
-            Some(Waitable::Canceller(_)) => "interrupted".to_owned(),
-        };
-        let expected = match step["finished"].as_str() {
-            Some(name) => format!("finished {name}"),
-            None if step["interrupted"] == true => "interrupted".to_owned(),
-            None if step["nothing"] == true => "nothing".to_owned(),
-            None => return Err("the step must say how wait-any ends".to_owned()),
-        };
-        same("wait-any", &found, &expected)
+        if let Some(seconds) = step["default-deadline"].as_f64() {
+            made.push(client.set_default_deadline(Some(seconds)));
+        }
+        if let Some(bytes) = step["max-response"].as_u64() {
+            made.push(client.set_max_response(u32::try_from(bytes).unwrap_or(u32::MAX)));
+        }
+        if made.is_empty() {
+            return Err("the player does not know this setting".to_owned());
+        }
+        let failed = made.into_iter().find_map(Result::err);
+        same(
+            "what the setting fails with",
+            &failed.map(ErrorKind::name),
+            &step["error"].as_str(),
+        )
     }
 
     fn callback(self: &Rc<Self>, step: &Value) -> Result<(), Surprise> {
@@ -239,61 +249,6 @@ impl Player {
         Ok(())
     }
 
-    fn hook(self: &Rc<Self>, step: &Value) -> Result<(), Surprise> {
-        let name = text(step, "hook").to_owned();
-        // A key is kept for ever, as in a program's source.
-        let key: &'static str = Box::leak(name.clone().into_boxed_str());
-        let place = if step["first"] == true {
-            Place::First
-        } else {
-            Place::Last
-        };
-        let player = Rc::clone(self);
-        let left = Cell::new(step["raises"].as_u64().unwrap_or_default());
-        let call = move |note: String| {
-            player.called.borrow_mut().push(note);
-            let raises = left.get() > 0;
-            left.set(left.get().saturating_sub(1));
-            if raises { Err(Raised) } else { Ok(()) }
-        };
-        let added =
-            self.client.hooks(
-                |hooks| match (text(step, "when"), step["sees-error"] == true) {
-                    ("pre", _) => hooks.add_pre(place, key, move |rpc, _| {
-                        call(format!("{name} {:?}", rpc.state()).to_lowercase())
-                    }),
-                    (_, false) => hooks.add_post(place, key, move |_, response| {
-                        call(format!("{name} {}", response.status))
-                    }),
-                    (_, true) => {
-                        hooks.add_post_always(place, key, move |_, outcome| match outcome {
-                            Ok(response) => call(format!("{name} {}", response.status)),
-                            Err(error) => call(format!("{name} {}", error.kind)),
-                        })
-                    }
-                },
-            );
-        same("whether it was added", &added, &(step["taken"] != true))
-    }
-
-    /// Success when no error is expected; then what was given.
-    fn outcome<T>(&self, step: &Value, seen: Result<T, Error>) -> Result<Option<T>, Surprise> {
-        let expected = step["error"]["kind"].as_str();
-        match (seen, expected) {
-            (Ok(given), None) => Ok(Some(given)),
-            (Err(error), Some(expected)) => {
-                let kind = match &error {
-                    Error::Callback(_) => "callback",
-                    Error::Hook(_) => "hook",
-                    other => other.kind().map_or("unknown", |kind| kind.name()),
-                };
-                same("the kind", &kind, &expected).map(|()| None)
-            }
-            (Ok(_), Some(expected)) => Err(format!("it must fail with {expected}, and succeeds")),
-            (Err(error), None) => Err(format!("it must succeed, and fails: {error}")),
-        }
-    }
-
     fn named(&self, step: &Value) -> Result<Vec<Rc<Rpc>>, Surprise> {
         let rpcs = self.rpcs.borrow();
         let find = |name: &str| {
@@ -309,6 +264,29 @@ impl Player {
         let found = self.rpcs.borrow().get(name).cloned();
         found.ok_or_else(|| format!("there is no rpc {name}"))
     }
+
+    fn client(&self, step: &Value) -> Result<Client, Surprise> {
+        let name = step["client"].as_str().unwrap_or("main");
+        let found = self.clients.borrow().get(name).cloned();
+        found.ok_or_else(|| format!("there is no client {name}"))
+    }
+}
+
+/// The step's request; a method that is none fails as make-fetch-call does.
+fn request(step: &Value) -> Result<Request, Error> {
+    let given = &step["request"];
+    let url = given.as_str().unwrap_or_else(|| text(given, "url"));
+    let method = Method::parse(given["method"].as_str().unwrap_or("GET"))?;
+    let payload = given["payload"].as_str().unwrap_or_default();
+    let mut request = Request::new(url)
+        .with_method(method)
+        .with_payload(payload)
+        .with_allow_truncated(given["allow-truncated"] == true);
+    for line in given["headers"].as_array().into_iter().flatten() {
+        let text = |index: usize| line[index].as_str().unwrap_or_default();
+        request = request.with_header(text(0), text(1));
+    }
+    Ok(request)
 }
 
 fn names(step: &Value) -> Vec<&str> {
@@ -318,11 +296,4 @@ fn names(step: &Value) -> Vec<&str> {
 
 fn text<'a>(step: &'a Value, key: &str) -> &'a str {
     step[key].as_str().unwrap_or_default()
-}
-
-fn same<T: PartialEq + Debug>(what: &str, seen: &T, expected: &T) -> Result<(), Surprise> {
-    if seen == expected {
-        return Ok(());
-    }
-    Err(format!("{what} must be {expected:?}, and is {seen:?}"))
 }
