@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::shell::{Failure, cargo, program};
 use crate::toolchain::{WASM, ensure_wasm_target};
-use crate::{demo, floors, test, tidy, wit};
+use crate::{demo, floors, python, test, tidy, wit};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -13,7 +13,7 @@ type Step = (&'static str, fn() -> Result<(), Failure>);
 const COMPONENT: &str = "urlfetch-component";
 
 /// Cheap steps first. Clippy comes before the tests because it finds in one minute what they would find in ten.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", || cargo(["fmt", "--all", "--check"]).run()),
     ("tidy", tidy::run),
     ("wit", || wit::run(true)),
@@ -29,6 +29,7 @@ const STEPS: [Step; 10] = [
         clippy_for_wasm(&programs()?)
     }),
     ("test", || test(&[])),
+    ("python", python::run),
     ("demo", || demo(&[])),
 ];
 

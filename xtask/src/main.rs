@@ -3,6 +3,7 @@
 mod ci;
 mod doctor;
 mod floors;
+mod python;
 mod shell;
 mod tidy;
 mod toolchain;
@@ -69,6 +70,12 @@ enum Command {
         )]
         args: Vec<String>,
     },
+    /// Build the Python package and run its tests.
+    ///
+    /// Installs what bindings/python/requirements.txt pins into target/python/venv, makes the wheel and installs it there, checks its
+    /// types, and runs its tests against the loopback origin: as ordinary Python, inside a component, and behind HTTP on every host
+    /// that is installed. Skipped loudly without Python 3.11; with CI=true in the environment that is a failure.
+    Python,
     /// Say what this machine lacks, and how to get it.
     ///
     /// Exit code 1 when something required is missing: cargo, the toolchain of rust-toolchain.toml, the wasm target, a C
@@ -89,7 +96,7 @@ enum Command {
     /// Exactly what CI runs, in its order, stopping at the first failure.
     ///
     /// Formatting, wit --check, the floors (who may depend on whom), tidy, licenses where cargo-deny is installed, clippy with
-    /// warnings denied for the host, the component and all guest programs, the tests, the demo.
+    /// warnings denied for the host, the component and all guest programs, the tests, those of the Python package, the demo.
     Ci,
     /// Check the rules of this repository that no compiler knows.
     ///
@@ -125,6 +132,10 @@ fn run(command: Command) -> Result<(), Failure> {
             cargo(["run", "--quiet", "--bin", "conformance", "--"])
                 .args(args)
                 .run()
+        }
+        Command::Python => {
+            toolchain::ensure_wasm_target()?;
+            python::run()
         }
         Command::Doctor => doctor::run(),
         Command::Component => {

@@ -51,6 +51,12 @@ impl Program {
         self
     }
 
+    /// Sets a variable of its environment.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
     /// Runs it with our stdout and stderr, and fails as it fails.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         let status = self.0.status().map_err(|error| self.cannot_run(&error))?;
@@ -91,6 +97,11 @@ impl Program {
             .lines()
             .next()
             .map(str::to_owned)
+    }
+
+    /// Whether it runs and succeeds. Nothing is shown.
+    pub(crate) fn succeeds(mut self) -> bool {
+        self.0.output().is_ok_and(|output| output.status.success())
     }
 
     fn cannot_run(&self, error: &std::io::Error) -> Failure {
