@@ -173,6 +173,13 @@ fn keys(driver: &Rc<DriverCell>, rpcs: &[&Rpc]) -> Result<Vec<RpcKey>, FetchErro
 
 /// Blocks until all have finished, running each callback as its rpc finishes. Failed fetches are not reported here.
 ///
+/// A canceller is no member, for nobody could cancel it (semantics.md 6.11):
+///
+/// ```compile_fail,E0271
+/// urlfetch::wait_all([&urlfetch::Canceller::new()])?;
+/// # Ok::<_, urlfetch::Error>(())
+/// ```
+///
 /// ```
 /// # urlfetch::install(urlfetch::Scripted::new().rule(|_| true, |seen| {
 /// #     let millis = seen.url.path_and_query().trim_start_matches('/').parse().unwrap_or(0);

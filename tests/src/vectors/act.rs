@@ -280,6 +280,8 @@ impl Actor {
                 let called = fetch.call_progress(&mut self.session.store).await;
                 called.map_err(|error| self.session.explain(error).to_string())
             }
+            // Whoever plays the vector drops this.
+            Op::End {} => Ok(()),
             Op::Pass { seconds } => {
                 tokio::time::sleep(length(*seconds)).await;
                 Ok(())

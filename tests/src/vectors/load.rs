@@ -252,6 +252,11 @@ fn check(vector: &Vector) -> Result<(), (&'static str, String)> {
             return Err(("cases", format!("{case} is no id of a case")));
         }
     }
+    let ends = |step: &Step| matches!(step.op, Op::End {});
+    let (_, before) = vector.steps.split_last().unzip();
+    if before.is_some_and(|before: &[Step]| before.iter().any(ends)) {
+        return Err(("steps", "end is the last one".into()));
+    }
     let needs_closures = vector.steps.iter().any(|step| step.op.needs_closures());
     if vector.surface == Surface::Wit && needs_closures {
         return Err((

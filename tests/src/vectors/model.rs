@@ -129,6 +129,8 @@ pub(super) struct RequestGiven {
     pub(super) url: String,
     pub(super) method: String,
     pub(super) headers: HeaderLines,
+    /// How often all of them are given.
+    pub(super) headers_times: usize,
     pub(super) payload: Option<String>,
     pub(super) follow_redirects: bool,
     pub(super) allow_truncated: bool,
@@ -143,6 +145,8 @@ struct RequestTable {
     method: String,
     #[serde(default)]
     headers: HeaderLines,
+    #[serde(default = "once")]
+    headers_times: usize,
     payload: Option<String>,
     #[serde(default = "yes")]
     follow_redirects: bool,
@@ -159,6 +163,10 @@ fn yes() -> bool {
     true
 }
 
+fn once() -> usize {
+    1
+}
+
 impl<'de> Deserialize<'de> for RequestGiven {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let given = match Value::deserialize(deserializer)? {
@@ -170,6 +178,7 @@ impl<'de> Deserialize<'de> for RequestGiven {
             url: table.url,
             method: table.method,
             headers: table.headers,
+            headers_times: table.headers_times,
             payload: table.payload,
             follow_redirects: table.follow_redirects,
             allow_truncated: table.allow_truncated,

@@ -171,6 +171,8 @@ pub(super) enum Op {
         client: String,
     },
     Progress {},
+    /// The instance ends, as when the application's own request has expired. The last step.
+    End {},
     /// Seconds in which nothing of ours runs.
     Pass {
         seconds: f64,
@@ -247,6 +249,9 @@ pub(super) enum Op {
         stub: String,
         content: Option<String>,
         raises_code: Option<u32>,
+        /// Instead of `content` for all: the first that fits answers.
+        #[serde(default)]
+        rules: Vec<Rule>,
         #[serde(default)]
         installed: bool,
         #[serde(default)]
@@ -363,6 +368,17 @@ impl Op {
             _ => false,
         }
     }
+}
+
+/// What a stub answers to some requests.
+#[expect(dead_code, reason = "only a guest program plays it")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Rule {
+    method: Option<String>,
+    path: Option<String>,
+    content: Option<String>,
+    raises_code: Option<u32>,
 }
 
 /// In which kind of collection rpcs are given.

@@ -4,6 +4,7 @@ use super::act::Actor;
 use super::expect::{self, Surprise};
 use super::load::{Case, Row, to_vector};
 use super::model::{Surface, Vector};
+use super::op::Op;
 use super::origin::scripted;
 use super::player;
 use super::sockets::Listeners;
@@ -125,7 +126,10 @@ async fn act(
             format!("step {index} ({name}): {surprise}")
         })?;
     }
-    // While the instance lives: its end would end what is in flight.
+    // Else while the instance lives: its end would end what is in flight.
+    if let Some(Op::End {}) = vector.steps.last().map(|step| &step.op) {
+        drop(actor);
+    }
     saw(witness, vector).await
 }
 

@@ -9,16 +9,18 @@ use urlfetch_host::bindings::types::Request;
 pub(super) fn given(request: &RequestGiven) -> Result<Request, Surprise> {
     let line = |(name, value): &(String, String)| {
         let value = to_latin1(value).ok_or_else(|| format!("{name} is not latin-1"))?;
-        Ok((name.clone(), value))
+        Ok::<_, Surprise>((name.clone(), value))
     };
+    let mut headers = Vec::new();
+    for _ in 0..request.headers_times {
+        for given in &request.headers {
+            headers.push(line(given)?);
+        }
+    }
     Ok(Request {
         url: request.url.clone(),
         method: request.method.clone(),
-        headers: request
-            .headers
-            .iter()
-            .map(line)
-            .collect::<Result<_, Surprise>>()?,
+        headers,
         payload: request.payload.clone().map(String::into_bytes),
         follow_redirects: request.follow_redirects,
         allow_truncated: request.allow_truncated,

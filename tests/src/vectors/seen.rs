@@ -22,6 +22,10 @@ pub(super) struct ResponseSeen {
     pub(super) length: Option<usize>,
     pub(super) was_truncated: bool,
     pub(super) final_url: Option<String>,
+    /// For the surface `rust`: values joined by a comma, by names in any case.
+    pub(super) joined: HeaderLines,
+    /// For the surface `rust`: values one by one, by names in any case.
+    pub(super) values: Vec<(String, Vec<String>)>,
 }
 
 impl Default for ResponseSeen {
@@ -35,6 +39,8 @@ impl Default for ResponseSeen {
             length: None,
             was_truncated: false,
             final_url: None,
+            joined: HeaderLines::new(),
+            values: Vec::new(),
         }
     }
 }

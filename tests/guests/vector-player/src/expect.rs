@@ -82,6 +82,23 @@ pub(crate) fn response(seen: &Response, expected: &Value) -> Result<(), Surprise
     same("was-truncated", &seen.was_truncated, &truncated)?;
     let url = expected["final-url"].as_str();
     same("the final url", &seen.final_url.as_deref(), &url)?;
+    for line in expected["joined"].as_array().into_iter().flatten() {
+        let name = line[0].as_str().unwrap_or_default();
+        same(name, &seen.header(name).as_deref(), &line[1].as_str())?;
+    }
+    for line in expected["values"].as_array().into_iter().flatten() {
+        let (name, values) = (line[0].as_str().unwrap_or_default(), &line[1]);
+        let seen: Vec<_> = seen
+            .header_values(name)
+            .map(String::from_utf8_lossy)
+            .collect();
+        let values = values.as_array().into_iter().flatten();
+        same(
+            name,
+            &seen,
+            &values.filter_map(Value::as_str).map(Into::into).collect(),
+        )?;
+    }
     match expected["content"].as_str() {
         Some(expected) => same("the content", &seen.text().as_ref(), &expected),
         None => Ok(()),

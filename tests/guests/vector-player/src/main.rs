@@ -115,6 +115,11 @@ impl Player {
                 &step["seconds"].as_f64(),
             ),
             "service" => same("the service", &self.rpc(step)?.service(), &text(step, "is")),
+            "cancel" => same(
+                "what cancel returns",
+                &self.rpc(step)?.cancel(),
+                &(step["was-running"] == true),
+            ),
             "clone-rpc" => {
                 let cloned = self.rpc(step)?.try_clone().map_err(Error::from);
                 if let Some(rpc) = outcome(step, cloned)? {

@@ -4,6 +4,7 @@ use crate::expect::{Surprise, outcome, response};
 use crate::{Player, request, text};
 use serde_json::Value;
 use std::rc::Rc;
+use urlfetch::scripted::Seen;
 use urlfetch::{Answer, Client, Error, Scripted, Stub, StubMap};
 
 impl Player {
@@ -84,27 +85,39 @@ impl Player {
         if step["installed"] == true {
             return Stub::installed();
         }
-        let (player, step) = (Rc::clone(self), step.clone());
-        let functions = step["function"] == true;
-        let synchronous = step["synchronous"] == true;
-        let answer = move |seen: &urlfetch::scripted::Seen| {
-            let name = text(&step, "stub");
+        if step["function"] == true {
+            return Stub::function(self.answers(step, step));
+        }
+        let mut script = Scripted::new();
+        match step["rules"].as_array() {
+            Some(rules) => {
+                for rule in rules {
+                    let wanted = rule.clone();
+                    let fits = move |seen: &Seen| fits(&wanted, seen);
+                    script = script.rule(fits, self.answers(step, rule));
+                }
+            }
+            None => script = script.rule(|_| true, self.answers(step, step)),
+        }
+        let stub = Stub::over(script);
+        match step["synchronous"] == true {
+            true => stub.synchronous(),
+            false => stub,
+        }
+    }
+
+    /// Notes that the stub was asked, and answers as the rule says.
+    fn answers(self: &Rc<Self>, step: &Value, rule: &Value) -> impl Fn(&Seen) -> Answer + 'static {
+        let (player, rule) = (Rc::clone(self), rule.clone());
+        let name = text(step, "stub").to_owned();
+        move |seen| {
             let asked = format!("{name} {} {}", seen.method.name(), seen.url.as_str());
             player.called.borrow_mut().push(asked);
-            let content = text(&step, "content");
-            match step["raises-code"].as_u64() {
+            let content = text(&rule, "content");
+            match rule["raises-code"].as_u64() {
                 Some(code) => Answer::service_error(u32::try_from(code).unwrap_or(0), content),
                 None => Answer::new(200, content),
             }
-        };
-        if functions {
-            return Stub::function(answer);
-        }
-        let stub = Stub::over(Scripted::new().rule(|_| true, answer));
-        if synchronous {
-            stub.synchronous()
-        } else {
-            stub
         }
     }
 
@@ -125,6 +138,12 @@ impl Player {
         self.maps.borrow_mut().insert(name.to_owned(), map);
         done
     }
+}
+
+/// Whether a rule is for this request: by its method, its path, both, or neither.
+fn fits(rule: &Value, seen: &Seen) -> bool {
+    let is = |key: &str, seen: &str| rule[key].as_str().is_none_or(|wanted| wanted == seen);
+    is("method", seen.method.name()) && is("path", seen.url.path_and_query())
 }
 
 fn service(step: &Value) -> &str {
