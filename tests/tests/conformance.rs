@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use urlfetch_tests::vectors::{
     Case, Ended, Need, WorldName, expectations, falsehoods, load_all, parse, play, run,
+    shown_elsewhere, uncovered,
 };
 
 fn cases() -> Vec<Case> {
@@ -88,6 +89,20 @@ fn a_name_tells_one_vector_from_the_others_and_a_title_is_a_claim() {
     assert_eq!(titles.len(), cases().len(), "two vectors claim the same");
 }
 
+/// That a vector passes somewhere is shown by the others.
+#[test]
+fn each_case_has_a_vector_or_something_else_that_shows_it() {
+    let cases = cases();
+    let elsewhere = shown_elsewhere(&cases).unwrap_or_else(|error| panic!("{error}"));
+    let ids = uncovered(&[]).unwrap_or_else(|error| panic!("{error}"));
+    assert!(ids.len() > 150, "all ids are there when nothing was played");
+    let has_vector = |id: &String| cases.iter().any(|case| case.vector.cases.contains(id));
+    let missing = ids
+        .iter()
+        .filter(|id| !has_vector(id) && !elsewhere.contains_key(*id));
+    assert_eq!(missing.collect::<Vec<_>>(), [""; 0]);
+}
+
 #[test]
 fn what_is_malformed_is_told_in_one_line_that_names_file_and_key() {
     let good = "title = \"t\"\ncases = [\"RPC-01\"]\nrequests = 0\nsteps = []\n";
@@ -129,6 +144,10 @@ fn what_is_malformed_is_told_in_one_line_that_names_file_and_key() {
         (
             &format!("{}\n[[each]]\nx = 1", good.replace("\"t\"", "\"$y\"")),
             "a/b: each: $y is in no row",
+        ),
+        (
+            &good.replace("[]", "[{ do = \"end\" }, { do = \"progress\" }]"),
+            "a/b: steps: end is the last one",
         ),
         (
             &good.replace("[]", "[{ do = \"called\", names = [] }]"),

@@ -210,7 +210,7 @@ impl fmt::Display for Phase {
 pub struct FetchError {
     /// Why.
     pub kind: ErrorKind,
-    /// App Engine's service code 1 to 13; 0 when there is none.
+    /// App Engine's service code 1 to 13; 0 when there is none. What a service raised by a number that nobody knows is here as well.
     pub code: u32,
     /// Where.
     pub phase: Phase,
