@@ -1,7 +1,7 @@
 //! The engine, and our component compiled for it: once per process, whoever asks.
 
 use crate::bindings::UrlfetchPre;
-use crate::{COMPONENT, HostError, State};
+use crate::{COMPONENT, HostError, State, handing_over};
 use std::sync::{Mutex, PoisonError};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
@@ -38,8 +38,7 @@ impl Compiled {
         let mut linker = Linker::new(&engine);
         // The async linker only: the other one blocks threads, and virtual time does not wait for threads.
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(HostError::Link)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)
-            .map_err(HostError::Link)?;
+        handing_over::add_to_linker(&mut linker).map_err(HostError::Link)?;
         let component = Component::from_binary(&engine, COMPONENT).map_err(HostError::Compile)?;
         let pre = linker
             .instantiate_pre(&component)

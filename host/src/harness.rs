@@ -67,6 +67,7 @@ impl Harness {
 
     fn store(&self, world: World, wasi: &mut WasiCtxBuilder) -> Store<State> {
         let mut store = Store::new(&self.compiled.engine, State::new(world, wasi));
+        store.limiter(|state| &mut state.memory);
         if let Some(fuel) = self.options.fuel {
             store
                 .set_fuel(fuel)

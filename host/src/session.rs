@@ -58,6 +58,11 @@ impl Session {
         self.store.data_mut().resources()
     }
 
+    /// Bytes of linear memory that the instance has taken. It never gives any back, so that this is the most it ever needed.
+    pub fn memory(&self) -> usize {
+        self.store.data().memory.bytes
+    }
+
     /// Units of fuel spent since the session began; none in an unmetered harness.
     pub fn fuel_used(&self) -> Option<u64> {
         Some(self.fuel?.saturating_sub(self.store.get_fuel().ok()?))

@@ -3,11 +3,11 @@
 use crate::World;
 use crate::clock::TokioClock;
 use crate::hooks::Hooks;
-use std::any::TypeId;
+use crate::memory::Memory;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// The data of a guest's store. Made by the harness; there is nothing to set.
 pub struct State {
@@ -15,6 +15,7 @@ pub struct State {
     pub(crate) wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: Hooks,
+    pub(crate) memory: Memory,
 }
 
 impl State {
@@ -34,19 +35,13 @@ impl State {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             hooks: world.into_hooks(),
+            memory: Memory::default(),
         }
     }
 
-    /// How many resources the host keeps for the guest: requests, bodies, streams, pollables.
-    ///
-    /// Request options are left out: wasmtime 48.0.8 never deletes those that a guest hands over with a request
-    /// (`outgoing-handler.handle` reads them and leaves them in the table), so they count requests and not what a guest leaks.
+    /// How many resources the host keeps for the guest: requests, their options, bodies, streams, pollables.
     pub fn resources(&mut self) -> usize {
-        let options = TypeId::of::<RequestOptions>();
-        self.table
-            .iter_mut()
-            .filter(|entry| (**entry).type_id() != options)
-            .count()
+        self.table.iter_mut().count()
     }
 }
 

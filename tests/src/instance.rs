@@ -73,6 +73,11 @@ impl Instance {
         self.session.resources()
     }
 
+    /// Bytes of linear memory that the instance has taken.
+    pub fn memory(&self) -> usize {
+        self.session.memory()
+    }
+
     /// A pollable to lend, ready `after` from now.
     pub fn timer(&mut self, after: Duration) -> u32 {
         self.session.timer(after).expect("the table has room").rep()
