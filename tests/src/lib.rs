@@ -1,11 +1,12 @@
 //! What the tests share: conformance vectors and what plays them, the component as one object, worlds with a watchdog, an origin of
-//! raw bytes, and goldens.
+//! raw bytes, the soak, and goldens.
 //!
 //! It drives the component by its exports only, through `urlfetch-host`; nothing here knows what the component decides.
 
 mod golden;
 mod instance;
 mod raw_origin;
+pub mod soak;
 pub mod vectors;
 mod watched;
 

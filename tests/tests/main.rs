@@ -13,6 +13,7 @@ mod leaks;
 mod promise;
 mod run;
 mod size;
+mod soak;
 mod ticker;
 mod upload;
 
