@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::shell::{Failure, cargo, program};
 use crate::toolchain::{WASM, ensure_wasm_target};
-use crate::{demo, floors, python, test, tidy, wit};
+use crate::{demo, floors, fuzz, python, soak, test, tidy, wit};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -14,7 +14,14 @@ const COMPONENT: &str = "urlfetch-component";
 
 /// Cheap steps first. Clippy comes before the tests because it finds in one minute what they would find in ten.
 const STEPS: [Step; 11] = [
-    ("format", || cargo(["fmt", "--all", "--check"]).run()),
+    ("format", || {
+        cargo(["fmt", "--all", "--check"]).run()?;
+        // These are workspaces of their own.
+        for manifest in ["guest/core/fuzz/Cargo.toml", "tests/fuzz/Cargo.toml"] {
+            cargo(["fmt", "--check", "--manifest-path", manifest]).run()?;
+        }
+        Ok(())
+    }),
     ("tidy", tidy::run),
     ("wit", || wit::run(true)),
     ("floors", floors::run),
@@ -33,10 +40,22 @@ const STEPS: [Step; 11] = [
     ("demo", || demo(&[])),
 ];
 
-/// Runs every step.
-pub(crate) fn run() -> Result<(), Failure> {
+/// What `--long` adds.
+const LONG_STEPS: [Step; 3] = [
+    ("corpus", || {
+        cargo(["test", "--target-dir", "target/fuzz", "--manifest-path"])
+            .args(["guest/core/fuzz/Cargo.toml"])
+            .run()
+    }),
+    ("fuzz", || fuzz::run(None, 60)),
+    ("soak", || soak(&["--fetches".into(), "100000".into()])),
+];
+
+/// Runs every step; when it may take long, those that do as well.
+pub(crate) fn run(long: bool) -> Result<(), Failure> {
     ensure_wasm_target()?;
-    for (name, step) in STEPS {
+    let more: &[Step] = if long { &LONG_STEPS } else { &[] };
+    for (name, step) in STEPS.iter().chain(more) {
         println!("\n== {name}");
         let started = Instant::now();
         step()?;

@@ -3,6 +3,7 @@
 mod ci;
 mod doctor;
 mod floors;
+mod fuzz;
 mod python;
 mod shell;
 mod tidy;
@@ -70,6 +71,29 @@ enum Command {
         )]
         args: Vec<String>,
     },
+    /// Fetch a million times from an origin that misbehaves, over real sockets and through one instance.
+    ///
+    /// Each fetch must end as its URL says, none may be lost, and neither guest nor host may grow.
+    Soak {
+        /// `--fetches N`, `--in-flight N`, `--seed N` to repeat a run, `--json`.
+        #[arg(
+            value_name = "ARGS",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        args: Vec<String>,
+    },
+    /// Run the fuzz targets of guest/core/fuzz and tests/fuzz: operations, location, headers, inflate, component.
+    ///
+    /// Needs cargo-fuzz and a C++ compiler, and no nightly toolchain. Stops at the first finding; the input is then in the folder
+    /// `artifacts` of the crate.
+    Fuzz {
+        /// Only this one.
+        target: Option<String>,
+        /// For how long each.
+        #[arg(long, default_value_t = 60, value_name = "N")]
+        seconds: u64,
+    },
     /// Build the Python package and run its tests.
     ///
     /// Installs what bindings/python/requirements.txt pins into target/python/venv, makes the wheel and installs it there, checks its
@@ -97,7 +121,11 @@ enum Command {
     ///
     /// Formatting, wit --check, the floors (who may depend on whom), tidy, licenses where cargo-deny is installed, clippy with
     /// warnings denied for the host, the component and all guest programs, the tests, those of the Python package, the demo.
-    Ci,
+    Ci {
+        /// Then what takes long: each fuzz target for a minute, and a soak of 100,000 fetches.
+        #[arg(long)]
+        long: bool,
+    },
     /// Check the rules of this repository that no compiler knows.
     ///
     /// Every .rs file says in line 1 what lives there; a file of more than 500 lines says there why it is long ("long because");
@@ -133,6 +161,8 @@ fn run(command: Command) -> Result<(), Failure> {
                 .args(args)
                 .run()
         }
+        Command::Soak { args } => soak(&args),
+        Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Python => {
             toolchain::ensure_wasm_target()?;
             python::run()
@@ -143,7 +173,7 @@ fn run(command: Command) -> Result<(), Failure> {
             urlfetch(&["component", "-o", "target/urlfetch.wasm"])
         }
         Command::Wit { check } => wit::run(check),
-        Command::Ci => ci::run(),
+        Command::Ci { long } => ci::run(long),
         Command::Tidy => tidy::run(),
     }
 }
@@ -156,6 +186,13 @@ fn demo(urls: &[String]) -> Result<(), Failure> {
 
 fn test(args: &[String]) -> Result<(), Failure> {
     cargo(["test"]).args(args).run()
+}
+
+fn soak(args: &[String]) -> Result<(), Failure> {
+    toolchain::ensure_wasm_target()?;
+    cargo(["run", "--quiet", "--bin", "soak", "--"])
+        .args(args)
+        .run()
 }
 
 /// Runs the binary `urlfetch`. Selected by name among the default members and not by `-p`: cargo unifies features over what is

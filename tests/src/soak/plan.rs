@@ -253,7 +253,7 @@ fn noise() -> Vec<u8> {
             number as u8
         }
     };
-    (0..1 << 19).map(|_| byte(random.next())).collect()
+    (0..1 << 19).map(|_| byte(random.draw())).collect()
 }
 
 #[cfg(test)]

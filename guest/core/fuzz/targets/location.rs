@@ -1,0 +1,4 @@
+//! libFuzzer's way into [`urlfetch_core_fuzz::location`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| urlfetch_core_fuzz::location::check(input));
