@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterable, Sequence
 try:
     import wasmtime
     from wasmtime.component import Component, Linker, Record, Variant
-except ImportError as error:  # pragma: no cover
-    raise ImportError("outside a component urlfetch needs the wheel wasmtime: pip install 'urlfetch-rpc[native]'") from error
+except ImportError:
+    # Making a component (`urlfetch.bundle`) and importing an application do without; the first call says what is missing.
+    wasmtime = None  # type: ignore[assignment]
 
 __all__ = ["Client", "Err", "Rpc", "drop", "into_result", "progress", "request", "timer", "wait_any"]
 
@@ -101,6 +102,8 @@ _host: Host | None = None
 def host() -> Host:
     global _host
     if _host is None:
+        if wasmtime is None:
+            raise ImportError("outside a component urlfetch needs the wheel wasmtime: pip install 'urlfetch-rpc[native]'")
         _host = Host()
     return _host
 
@@ -142,6 +145,7 @@ def drop(handle: Handle) -> None:
 
 def request(**fields: Any) -> Record:
     """The record `request`."""
+    host()
     record = Record()
     for name, value in fields.items():
         setattr(record, name.replace("_", "-"), value)
