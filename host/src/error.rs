@@ -18,6 +18,9 @@ pub enum HostError {
         /// What it had been given.
         limit: u64,
     },
+    /// A handler gave no response, but this instead.
+    #[error("the handler does not answer: {0}")]
+    Unanswered(String),
 }
 
 impl HostError {

@@ -1,10 +1,13 @@
-//! The harness: one engine, from which sessions and programs start.
+//! The harness: one engine, from which sessions, programs and handlers start.
 
 use crate::bindings::Urlfetch;
 use crate::engine::Compiled;
-use crate::{HostError, Invocation, Output, Program, Session, State, World};
+use crate::{Handler, HostError, Invocation, Output, Program, Session, State, World};
+use bytes::Bytes;
+use http_body::Body;
 use wasmtime::Store;
 use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi_http::{Error, WasiBody};
 
 /// How guests run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,7 +17,7 @@ pub struct HarnessOptions {
     pub fuel: Option<u64>,
 }
 
-/// Runs our component, and programs of others, in any world. Cheap to clone.
+/// Runs our component, and programs and handlers of others, in any world. Cheap to clone.
 #[derive(Clone)]
 pub struct Harness {
     compiled: Compiled,
@@ -63,6 +66,27 @@ impl Harness {
                 self.store(world, wasi)
             })
             .await
+    }
+
+    /// Compiles a handler: any component that exports `wasi:http/incoming-handler` 0.2, else as for a [`program`](Self::program).
+    pub fn handler(&self, wasm: &[u8]) -> Result<Handler, HostError> {
+        Handler::compile(&self.compiled, wasm)
+    }
+
+    /// Answers one request by a fresh instance of a handler, as soon as it gives the head. The instance lives on until it returns; when
+    /// it traps before, the body ends in an error.
+    pub async fn handle<B>(
+        &self,
+        handler: &Handler,
+        world: World,
+        request: http::Request<B>,
+    ) -> Result<http::Response<WasiBody>, HostError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Error>,
+    {
+        let store = self.store(world, &mut WasiCtxBuilder::new());
+        handler.answer(self.options.fuel, store, request).await
     }
 
     fn store(&self, world: World, wasi: &mut WasiCtxBuilder) -> Store<State> {

@@ -1,47 +1,11 @@
-//! `urlfetch compose`: components that import the fetch interface, with one instance of ours for all of them.
+//! Composing: components that import the fetch interface, with one instance of ours for all of them.
 
-use super::run::{lines, run_wasm, urlfetch};
+use super::run::{composed, lines, run_wasm};
 use crate::programs;
-use std::path::PathBuf;
 use std::time::Duration;
 use urlfetch_host::{Loopback, Reply, Scripted, Sender, SenderOptions, World, run_in_virtual_time};
 use urlfetch_tests::on_sockets;
-use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::decoding::{DecodedWasm, decode};
-use wit_parser::{ManglingAndAbi, Resolve};
-
-/// A file of its own for one claim.
-fn file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
-}
-
-/// Composes the parts into a file of this name.
-fn composed(name: &str, parts: &[&str]) -> Vec<u8> {
-    let out = file(name);
-    let mut args = vec!["compose"];
-    args.extend(parts);
-    args.extend(["-o", out.to_str().unwrap()]);
-    let finished = urlfetch(&args);
-    let stderr = String::from_utf8_lossy(&finished.stderr);
-    assert!(finished.status.success(), "{stderr}");
-    std::fs::read(out).unwrap()
-}
-
-/// Composes, expecting the one line that says why not.
-fn refused(parts: &[&str]) -> String {
-    let out = file("never-written.wasm");
-    let mut args = vec!["compose"];
-    args.extend(parts);
-    args.extend(["-o", out.to_str().unwrap()]);
-    let finished = urlfetch(&args);
-    let stderr = String::from_utf8(finished.stderr).unwrap();
-    assert_eq!(
-        (finished.status.code(), stderr.lines().count()),
-        (Some(2), 1),
-        "{stderr}"
-    );
-    stderr
-}
 
 /// The names on one side of a component.
 fn names(wasm: &[u8]) -> (Vec<String>, Vec<String>) {
@@ -61,7 +25,7 @@ fn names(wasm: &[u8]) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn an_application_runs_its_callbacks_in_the_order_of_the_answers() {
-    let wasm = composed("importer.wasm", &[programs::IMPORTER]);
+    let wasm = composed(programs::IMPORTER, &[]);
     assert!(
         names(&wasm)
             .0
@@ -106,7 +70,7 @@ fn an_application_runs_its_callbacks_in_the_order_of_the_answers() {
 
 #[test]
 fn an_application_fetches_a_hundred_urls_over_real_sockets() {
-    let wasm = composed("importer-on-sockets.wasm", &[programs::IMPORTER]);
+    let wasm = composed(programs::IMPORTER, &[]);
     on_sockets(|| async move {
         let origin = Loopback::start().await.unwrap();
         let url = origin.url("/bytes/1024");
@@ -123,10 +87,7 @@ fn an_application_fetches_a_hundred_urls_over_real_sockets() {
 
 #[test]
 fn a_library_and_an_application_share_an_rpc() {
-    let wasm = composed(
-        "sharing.wasm",
-        &[programs::SHARING_APP, programs::SHARING_LIBRARY],
-    );
+    let wasm = composed(programs::SHARING_APP, &[programs::SHARING_LIBRARY]);
     run_in_virtual_time(async {
         let origin = Scripted::new().on("*", Reply::ok("hello").after(Duration::from_millis(10)));
         let output = run_wasm(&wasm, World::Scripted(origin.clone()), &["http://a.test/"]).await;
@@ -145,47 +106,10 @@ fn a_library_and_an_application_share_an_rpc() {
 
 #[test]
 fn a_handler_is_composed_and_still_a_handler() {
-    let (imports, exports) = names(&composed("fan-out.wasm", &[programs::FAN_OUT]));
+    let (imports, exports) = names(&composed(programs::FAN_OUT, &[]));
     assert!(
         imports.iter().all(|import| import.starts_with("wasi:")),
         "{imports:?}"
     );
     assert_eq!(exports, ["wasi:http/incoming-handler@0.2.0"]);
-}
-
-#[test]
-fn another_version_is_one_line_that_names_both() {
-    let mut resolve = Resolve::default();
-    let theirs = "package urlfetch:rpc@0.3.0; interface fetch { progress: func(); }";
-    resolve.push_str("rpc.wit", theirs).unwrap();
-    let app =
-        "package test:app; world app { import urlfetch:rpc/fetch@0.3.0; export run: func(); }";
-    let package = resolve.push_str("app.wit", app).unwrap();
-    let world = resolve.select_world(&[package], None).unwrap();
-    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
-    let wasm = ComponentEncoder::default()
-        .module(&module)
-        .unwrap()
-        .encode()
-        .unwrap();
-    let app = file("next-generation.wasm");
-    std::fs::write(&app, wasm).unwrap();
-    let app = app.to_str().unwrap();
-    let line = refused(&[app]);
-    assert_eq!(
-        line.trim_end(),
-        format!(
-            "urlfetch: APP '{app}': imports urlfetch:rpc/fetch@0.3.0, but this component is urlfetch:rpc@0.2.0"
-        )
-    );
-}
-
-#[test]
-fn a_missing_part_is_one_line() {
-    let line = refused(&["no-such-file.wasm"]);
-    assert!(
-        line.starts_with("urlfetch: APP 'no-such-file.wasm': "),
-        "{line}"
-    );
 }

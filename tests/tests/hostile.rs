@@ -1,8 +1,7 @@
 //! A caller who passes everything that is wrong and calls in every odd order (`guests/hostile`): no trap, and each gets its answer.
 
-use super::run::{lines, run_wasm, urlfetch};
+use super::run::{composed, lines, run_wasm};
 use crate::programs;
-use std::path::PathBuf;
 use std::time::Duration;
 use urlfetch_host::{Reply, Scripted, World, run_in_virtual_time};
 use urlfetch_tests::check_golden;
@@ -20,14 +19,7 @@ fn origin() -> Scripted {
 
 #[test]
 fn nothing_that_is_passed_traps_and_every_outcome_is_the_golden_one() {
-    let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hostile.wasm");
-    let composed = urlfetch(&["compose", programs::HOSTILE, "-o", out.to_str().unwrap()]);
-    assert!(
-        composed.status.success(),
-        "{}",
-        String::from_utf8_lossy(&composed.stderr)
-    );
-    let wasm = std::fs::read(out).unwrap();
+    let wasm = composed(programs::HOSTILE, &[]);
     run_in_virtual_time(async {
         let output = run_wasm(&wasm, World::Scripted(origin()), &["http://a.test"]).await;
         let mut text = lines(&output).join("\n");

@@ -1,14 +1,14 @@
 //! Compositions of components that do nothing: what fits what is decided by their types alone.
 
-use super::{Part, compose};
+use super::{Part, compose, compose_with};
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
-const FETCH: &str = include_str!("../../../../wit/fetch.wit");
-const TYPES: &str = include_str!("../../../../wit/types.wit");
-const WORLDS: &str = include_str!("../../../../wit/worlds.wit");
-const POLL: &str = include_str!("../../../../wit/deps/io/poll.wit");
+const FETCH: &str = include_str!("../../../wit/fetch.wit");
+const TYPES: &str = include_str!("../../../wit/types.wit");
+const WORLDS: &str = include_str!("../../../wit/worlds.wit");
+const POLL: &str = include_str!("../../../wit/deps/io/poll.wit");
 
 /// An application and a library that hand an rpc to each other.
 const GUESTS: &str = "
@@ -65,7 +65,7 @@ fn ours() -> Vec<u8> {
 
 fn part(name: &str, bytes: Vec<u8>) -> Part {
     Part {
-        label: format!("'{name}'"),
+        name: format!("'{name}'"),
         bytes,
     }
 }
@@ -75,7 +75,7 @@ fn guest(world: &str) -> Part {
 }
 
 fn refused(app: Part, libs: Vec<Part>) -> String {
-    compose(&ours(), app, libs)
+    compose_with(&ours(), app, libs)
         .expect_err("must not compose")
         .to_string()
 }
@@ -106,7 +106,7 @@ fn shape(wasm: &[u8]) -> (Vec<String>, usize) {
 
 #[test]
 fn an_application_and_a_library_share_one_instance() {
-    let composed = compose(&ours(), guest("app"), vec![guest("library")]).unwrap();
+    let composed = compose_with(&ours(), guest("app"), vec![guest("library")]).unwrap();
     let (imports, nested) = shape(&composed);
     assert_eq!(imports, ["wasi:io/poll@0.2.0"]);
     assert_eq!(nested, 3, "ours once, the application, the library");
@@ -114,7 +114,7 @@ fn an_application_and_a_library_share_one_instance() {
 
 #[test]
 fn an_application_alone_is_served() {
-    let composed = compose(&ours(), guest("plain"), vec![]).unwrap();
+    let composed = compose_with(&ours(), guest("plain"), vec![]).unwrap();
     assert_eq!(shape(&composed), (vec!["wasi:io/poll@0.2.0".to_owned()], 2));
 }
 
@@ -124,7 +124,7 @@ fn a_newer_patch_of_wasi_in_the_application_is_merged() {
         text.replace("wasi:io@0.2.0", "wasi:io@0.2.6")
             .replace("wasi:io/poll@0.2.0", "wasi:io/poll@0.2.6")
     });
-    let composed = compose(&ours(), part("plain", newer), vec![]).unwrap();
+    let composed = compose_with(&ours(), part("plain", newer), vec![]).unwrap();
     assert_eq!(shape(&composed).0, ["wasi:io/poll@0.2.6"]);
 }
 
@@ -175,7 +175,7 @@ fn a_library_that_nobody_imports_is_refused() {
 
 #[test]
 fn an_application_may_reach_us_through_a_library_only() {
-    compose(&ours(), guest("through-library"), vec![guest("library")]).unwrap();
+    compose_with(&ours(), guest("through-library"), vec![guest("library")]).unwrap();
 }
 
 #[test]
@@ -199,12 +199,7 @@ fn what_is_no_component_is_called_what_it_is() {
 
 #[test]
 fn the_embedded_component_composes_and_adds_only_its_own_imports() {
-    let composed = compose(
-        urlfetch_host::COMPONENT,
-        guest("app"),
-        vec![guest("library")],
-    )
-    .unwrap();
+    let composed = compose(guest("app"), vec![guest("library")]).unwrap();
     let (mut imports, nested) = shape(&composed);
     imports.sort();
     let wanted = [
