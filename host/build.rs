@@ -1,7 +1,9 @@
 //! Builds the component that this crate embeds: a nested cargo for wasm32-wasip2, then the custom sections off.
 
+mod nested_cargo;
+
+use nested_cargo::cargo_build;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs};
 use wasm_encoder::{RawSection, Section};
 use wasmparser::{Parser, Payload};
@@ -31,29 +33,10 @@ fn main() {
 
 /// Runs the nested cargo and reads what it made.
 fn build(root: &Path) -> Result<Vec<u8>, String> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // A target folder of its own: the outer cargo holds the lock of the other one while this runs.
     let target_dir = root.join("target").join("component");
-    let mut command = Command::new(cargo);
-    command
-        .current_dir(root)
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "urlfetch-component",
-            "--profile",
-            "component",
-            "--target",
-            TARGET,
-        ])
-        .arg("--target-dir")
-        .arg(&target_dir);
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(belongs_to_the_outer_build) {
-            command.env_remove(name);
-        }
-    }
+    let mut command = cargo_build(root, &target_dir);
+    command.args(["--package", "urlfetch-component"]);
+    command.args(["--profile", "component", "--target", TARGET]);
     let output = command
         .output()
         .map_err(|error| format!("cannot run cargo for the component: {error}"))?;
@@ -76,32 +59,6 @@ fn build(root: &Path) -> Result<Vec<u8>, String> {
         .join("component")
         .join("urlfetch_component.wasm");
     fs::read(&wasm).map_err(|error| format!("cannot read {}: {error}", wasm.display()))
-}
-
-/// Variables that cargo, clippy or a caller set for the host's build, and that would bend the guest's.
-fn belongs_to_the_outer_build(name: &str) -> bool {
-    const EXACT: [&str; 12] = [
-        "RUSTFLAGS",
-        "RUSTDOCFLAGS",
-        "RUSTC",
-        "RUSTDOC",
-        "RUSTC_LINKER",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_INCREMENTAL",
-        "CLIPPY_ARGS",
-        "CLIPPY_CONF_DIR",
-        "CARGO_UNSTABLE_BUILD_STD",
-    ];
-    const PREFIXES: [&str; 5] = [
-        "CARGO_BUILD_",
-        "CARGO_TARGET_",
-        "CARGO_PROFILE_",
-        "CARGO_CFG_",
-        "CARGO_FEATURE_",
-    ];
-    EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The component or module without custom sections, in what is nested as well: they carry names and producers, nothing that runs.

@@ -1,13 +1,16 @@
 //! Builds the guest programs and the examples for wasm32-wasip2, by one nested cargo, and gives each of them a constant.
 
+#[path = "../host/nested_cargo.rs"]
+mod nested_cargo;
+
+use nested_cargo::cargo_build;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs};
 
 /// Packages with a `src/main.rs` are commands; the others are libraries or handlers. All of them become components.
 const FOLDERS: [&str; 2] = ["tests/guests", "examples"];
-/// Plays vectors; see `src/vectors/player.rs`.
-const PLAYER: &str = "vector-player";
+/// They play vectors, which the suite does and no claim; see `src/vectors`.
+const PLAYERS: [&str; 2] = ["conformance-app", "vector-player"];
 const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
@@ -33,32 +36,11 @@ struct Program {
 
 fn build(root: &Path) -> Result<(), String> {
     let programs = programs(root)?;
-    // A folder of its own: the outer cargo holds the lock of the other one while this runs.
     let target_dir = root.join("target").join("programs");
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(root)
-        .args(["build", "--quiet", "--release", "--target", TARGET])
-        .arg("--target-dir")
-        .arg(&target_dir);
+    let mut cargo = cargo_build(root, &target_dir);
+    cargo.args(["--release", "--target", TARGET]);
     for program in &programs {
         cargo.args(["--package", &program.package]);
-    }
-    // What the outer build says to its compiler is not meant for this one; where cargo lives and what it may fetch is.
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy();
-        let is_told = [
-            "CARGO_HOME",
-            "CARGO_HTTP_",
-            "CARGO_NET_",
-            "CARGO_REGISTR",
-            "RUSTUP_",
-        ];
-        if (name.starts_with("CARGO") || name.starts_with("RUST"))
-            && !is_told.iter().any(|prefix| name.starts_with(prefix))
-        {
-            cargo.env_remove(&*name);
-        }
     }
     let output = cargo
         .output()
@@ -103,8 +85,8 @@ fn generate(programs: &[Program], made: &Path) -> std::io::Result<()> {
     let mut source = String::new();
     for Program { package, file } in programs {
         fs::copy(made.join(file), out.join(format!("{package}.wasm")))?;
-        if package == PLAYER {
-            // The suite of vectors names it, and no claim does.
+        if PLAYERS.contains(&package.as_str()) {
+            // Their constants are in the library.
             continue;
         }
         let name = package.replace('-', "_").to_uppercase();
