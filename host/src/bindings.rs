@@ -10,6 +10,8 @@ mod generated {
         world: "urlfetch:rpc/urlfetch",
         exports: { default: async },
         require_store_data_send: true,
+        // Who drives a component elsewhere sends its records over a wire.
+        additional_derives: [serde::Serialize, serde::Deserialize],
         with: {
             // A host lends `turn` and `wait-any` the pollables of its own resource table.
             "wasi:io/poll": wasmtime_wasi::p2::bindings::io::poll,

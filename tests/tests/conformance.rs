@@ -1,19 +1,22 @@
 //! Every vector in every world, and the proof that vectors can fail.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::thread;
+use urlfetch_host::{Harness, HarnessOptions, Sender, SenderOptions, World};
+use urlfetch_tests::HandlerHost;
 use urlfetch_tests::vectors::{
-    Case, Ended, Need, WorldName, expectations, falsehoods, load_all, parse, play, run,
-    shown_elsewhere, uncovered,
+    Case, Ended, Need, Target, WorldName, app, expectations, falsehoods, load_all, parse, play,
+    run, shown_elsewhere, uncovered,
 };
 
 fn cases() -> Vec<Case> {
     load_all().unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn conforms(world: WorldName) {
+fn conforms(world: &WorldName) {
     let cases = cases();
-    let known = expectations(world, &cases).unwrap_or_else(|error| panic!("{error}"));
+    let known = expectations(world.name(), &cases).unwrap_or_else(|error| panic!("{error}"));
     let entries = run(&cases, world, &known);
     let surprises: Vec<_> = entries
         .iter()
@@ -28,17 +31,52 @@ fn conforms(world: WorldName) {
 
 #[test]
 fn every_vector_holds_in_virtual_time() {
-    conforms(WorldName::Virtual);
+    conforms(&WorldName::Virtual);
 }
 
 #[test]
 fn every_vector_holds_over_sockets_through_our_sender() {
-    conforms(WorldName::Pooled);
+    conforms(&WorldName::Pooled);
 }
 
 #[test]
 fn every_vector_holds_over_sockets_through_the_stock_sender() {
-    conforms(WorldName::Stock);
+    conforms(&WorldName::Stock);
+}
+
+/// As `urlfetch conformance` judges any host: the app is composed, served, and asked over a socket. What it adds to our sender must be
+/// nothing.
+#[test]
+fn every_vector_holds_in_the_app_that_is_served() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (_host, target) = runtime.block_on(async {
+        let harness = Harness::new(HarnessOptions::default()).unwrap();
+        let handler = harness.handler(&app().unwrap()).unwrap();
+        let world = World::Pooled(Sender::new(SenderOptions::default()).unwrap());
+        let host = HandlerHost::start(harness, handler, world).await.unwrap();
+        let target = Target::find(&host.url()).await.unwrap();
+        (host, target)
+    });
+    conforms(&WorldName::Served {
+        host: "pooled".to_owned(),
+        target,
+    });
+}
+
+#[test]
+fn a_target_without_the_app_is_one_line_and_exit_code_2() {
+    let judged = Command::new(env!("CARGO_BIN_EXE_urlfetch-conformance"))
+        // Nobody can listen there.
+        .args(["--target", "http://127.0.0.1:0"])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(judged.stderr).unwrap();
+    assert_eq!(judged.status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(
+        stderr.starts_with("conformance: --target 'http://127.0.0.1:0': cannot be reached: "),
+        "{stderr}"
+    );
 }
 
 /// The suite of vectors, judged by itself: what stays green with a false expectation looks at nothing.
@@ -74,7 +112,7 @@ fn stay_green(case: &Case) -> Vec<String> {
     }
     let green = falsehoods
         .into_iter()
-        .filter(|falsehood| play(&falsehood.case, WorldName::Virtual) == Ended::Passed);
+        .filter(|falsehood| play(&falsehood.case, &WorldName::Virtual) == Ended::Passed);
     green
         .map(|falsehood| format!("{} stays green with {}", case.name, falsehood.planted))
         .collect()

@@ -4,6 +4,7 @@ mod ci;
 mod doctor;
 mod floors;
 mod fuzz;
+mod hosts;
 mod python;
 mod shell;
 mod tidy;
@@ -62,8 +63,12 @@ enum Command {
     /// Prints one line for each world and fails on any surprise: a vector that fails without being expected to (tests/expectations),
     /// or passes although it is.
     Conformance {
-        /// `--json` for one object per vector and world, `--coverage` for the ids of cases that no vector shows, `--world WORLD`, and
-        /// a FILTER for names and ids.
+        /// In no world, but on `wasmtime serve`; must come first. Uses the wasmtime on the PATH when it is the version wanted, else
+        /// builds one into target/tools, once, which takes minutes.
+        #[arg(long)]
+        hosts: bool,
+        /// `--json` for one object per vector and world, `--coverage` for the ids of cases that no vector shows, `--world WORLD`,
+        /// `--target URL` for a host that serves what `--app FILE` wrote, and a FILTER for names and ids.
         #[arg(
             value_name = "ARGS",
             trailing_var_arg = true,
@@ -155,11 +160,12 @@ fn run(command: Command) -> Result<(), Failure> {
             toolchain::ensure_wasm_target()?;
             test(&args)
         }
-        Command::Conformance { args } => {
+        Command::Conformance { hosts, args } => {
             toolchain::ensure_wasm_target()?;
-            cargo(["run", "--quiet", "--bin", "conformance", "--"])
-                .args(args)
-                .run()
+            match hosts {
+                true => hosts::run(&args),
+                false => hosts::conformance().args(args).run(),
+            }
         }
         Command::Soak { args } => soak(&args),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),

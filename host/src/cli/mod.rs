@@ -4,6 +4,7 @@ mod amount;
 mod args;
 mod component;
 mod compose;
+mod conformance;
 mod demo;
 mod drive;
 mod fetch;
@@ -32,6 +33,7 @@ enum Command {
     Fetch(fetch::FetchArgs),
     Compose(compose::ComposeArgs),
     Component(component::ComponentArgs),
+    Conformance(conformance::ConformanceArgs),
     Demo(demo::DemoArgs),
 }
 
@@ -42,6 +44,8 @@ pub(crate) enum Verdict {
     Succeeded,
     /// An rpc failed: exit code 1.
     SomeFailed,
+    /// Another program ran, said what there is to say, and ended with this code.
+    Elsewhere(u8),
 }
 
 /// Why a run could not do what it was asked: one line that names the argument and the reason, exit code 2.
@@ -77,11 +81,13 @@ pub(crate) fn main() -> ExitCode {
         Command::Fetch(args) => fetch::run(args),
         Command::Compose(args) => compose::run(&args),
         Command::Component(args) => component::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Demo(args) => demo::run(args),
     };
     match ended {
         Ok(Verdict::Succeeded) => ExitCode::SUCCESS,
         Ok(Verdict::SomeFailed) => ExitCode::from(1),
+        Ok(Verdict::Elsewhere(code)) => ExitCode::from(code),
         Err(refusal) => refuse(&refusal),
     }
 }

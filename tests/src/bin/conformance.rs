@@ -1,13 +1,24 @@
-//! `cargo xtask conformance`: plays the vectors and says how they did.
+//! `urlfetch-conformance`, which is `cargo xtask conformance` and `urlfetch conformance`: plays the vectors and says how they did.
 
 use clap::Parser;
+use std::error::Error;
+use std::fs;
 use std::process::ExitCode;
 use urlfetch_tests::vectors::{
-    Malformed, WorldName, expectations, load_all, run, shown_elsewhere, summary, uncovered,
+    Expectations, Target, WorldName, app, expectations, load_all, run, shown_elsewhere, summary,
+    uncovered,
 };
 
-/// Play the conformance vectors in every world.
+/// Play the conformance vectors in every world, or on a host of yours.
+///
+/// A host is judged by serving it a component that answers HTTP: `--app APP.wasm` writes it, `wasmtime serve -Scli APP.wasm` or any
+/// other host of wasi:http 0.2 serves it, and `--target http://HOST:PORT` plays the vectors that need no more than sockets there. The
+/// host must run on this machine, since the origins listen on its loopback; it must let the app reach 127.0.0.1 on any port, and
+/// stream both bodies of a request at once.
+///
+/// Exit code 0 when there was no surprise, 1 when there was, 2 on bad usage: one line on stderr.
 #[derive(Parser)]
+#[command(name = "urlfetch-conformance")]
 struct Cli {
     /// Print one JSON object for each vector and world instead: vector, cases, world, outcome, reason.
     #[arg(long)]
@@ -18,6 +29,15 @@ struct Cli {
     /// Only in these worlds: virtual, pooled, stock.
     #[arg(long, value_name = "WORLD", value_parser = ["virtual", "pooled", "stock"])]
     world: Vec<String>,
+    /// In no world but on the host that serves the conformance app at this address.
+    #[arg(long, value_name = "URL", conflicts_with = "world")]
+    target: Option<String>,
+    /// What to call that host. Its known failures are those of tests/expectations/NAME.toml; without a name none is known.
+    #[arg(long, value_name = "NAME", requires = "target")]
+    host: Option<String>,
+    /// Play nothing: write the conformance app, composed with the component.
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    app: Option<String>,
     /// Only vectors whose name or ids contain this.
     filter: Option<String>,
 }
@@ -34,7 +54,11 @@ fn main() -> ExitCode {
 }
 
 /// True when there was no surprise.
-fn conform(cli: &Cli) -> Result<bool, Malformed> {
+fn conform(cli: &Cli) -> Result<bool, Box<dyn Error>> {
+    if let Some(path) = &cli.app {
+        fs::write(path, app()?).map_err(|error| format!("--app '{path}': {error}"))?;
+        return Ok(true);
+    }
     let all = load_all()?;
     let mut cases = all.clone();
     if let Some(filter) = &cli.filter {
@@ -49,12 +73,13 @@ fn conform(cli: &Cli) -> Result<bool, Malformed> {
     }
     let mut entries = Vec::new();
     let mut lines = Vec::new();
-    for world in WorldName::ALL {
-        if !cli.world.is_empty() && !cli.world.iter().any(|name| name == world.name()) {
-            continue;
-        }
-        let played = run(&cases, world, &expectations(world, &all)?);
-        lines.push(summary(world, &played));
+    for world in worlds(cli)? {
+        let known = match (&world, &cli.host) {
+            (WorldName::Served { .. }, None) => Expectations::new(),
+            _ => expectations(world.name(), &all)?,
+        };
+        let played = run(&cases, &world, &known);
+        lines.push(summary(&world, &played));
         entries.extend(played);
     }
     if cli.json {
@@ -84,4 +109,22 @@ fn conform(cli: &Cli) -> Result<bool, Malformed> {
         }
     }
     Ok(!entries.iter().any(|entry| entry.is_surprise()))
+}
+
+/// Where the vectors are to be played.
+fn worlds(cli: &Cli) -> Result<Vec<WorldName>, Box<dyn Error>> {
+    let Some(target) = &cli.target else {
+        let is_asked = |world: &WorldName| {
+            cli.world.is_empty() || cli.world.iter().any(|name| name == world.name())
+        };
+        return Ok(WorldName::ALL.into_iter().filter(is_asked).collect());
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let target = runtime.block_on(Target::find(target));
+    Ok(vec![WorldName::Served {
+        host: cli.host.clone().unwrap_or_else(|| "host".to_owned()),
+        target: target.map_err(|error| format!("--target {error}"))?,
+    }])
 }

@@ -1,42 +1,34 @@
-//! Doing the steps of a vector, through the exports of one instance.
+//! Doing the steps of a vector, one by one, with one instance.
 
+use super::call::{Call, Key, Setting};
 use super::expect::{self, Surprise, same};
 use super::model::{RequestGiven, Settings, Step};
 use super::op::Op;
-use super::origin::length;
+use super::origin::{length, millis};
 use super::request::given;
 use super::seen::ErrorSeen;
-use super::settings;
+use super::settings::settings;
+use super::subject::Subject;
 use super::witness::Witness;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
-use urlfetch_host::Session;
-use wasmtime::component::{Resource, ResourceAny};
+use urlfetch_host::bindings::fetch::State;
+use urlfetch_host::bindings::types::{ErrorKind, FetchError, Hop, Response};
 
 /// Nothing in a vector takes this long in virtual time; what does, hangs.
 const VIRTUAL_PATIENCE: Duration = Duration::from_secs(4 * 3600);
 /// Nor this long over sockets.
 const REAL_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Calls an export of the resource `client` or `rpc`.
-macro_rules! call {
-    ($self:ident, $resource:ident.$function:ident($($argument:expr),*)) => {
-        $self.session.urlfetch.urlfetch_rpc_fetch().$resource()
-            .$function(&mut $self.session.store, $($argument),*).await
-            .map_err(|error| $self.session.explain(error).to_string())?
-    };
-}
-pub(super) use call;
-
 /// Plays a vector in one instance.
 pub(super) struct Actor {
-    pub(super) session: Session,
-    pub(super) clients: HashMap<String, ResourceAny>,
-    pub(super) rpcs: HashMap<String, ResourceAny>,
+    pub(super) subject: Subject,
+    pub(super) clients: HashMap<String, Key>,
+    pub(super) rpcs: HashMap<String, Key>,
     /// Names by the ids that `turn` reports.
     pub(super) names: HashMap<u32, String>,
-    timers: HashMap<String, u32>,
+    timers: HashMap<String, Key>,
     witness: Witness,
     /// Whether times are exact.
     exact: bool,
@@ -45,12 +37,12 @@ pub(super) struct Actor {
 impl Actor {
     /// With the client `main`, which over sockets may fetch from this machine.
     pub(super) async fn new(
-        session: Session,
+        subject: Subject,
         witness: Witness,
         exact: bool,
     ) -> Result<Self, Surprise> {
         let mut actor = Actor {
-            session,
+            subject,
             clients: HashMap::new(),
             rpcs: HashMap::new(),
             names: HashMap::new(),
@@ -63,12 +55,10 @@ impl Actor {
     }
 
     async fn open(&mut self, name: &str, shared: bool) -> Result<(), Surprise> {
-        let client = match shared {
-            true => call!(self, client.call_shared()),
-            false => call!(self, client.call_constructor()),
-        };
+        let client = self.subject.ask(Call::Client { shared }).await?;
         if !self.exact {
-            let set = call!(self, client.call_set_allow_private(client, true));
+            let allow = Call::Set(client, Setting::AllowPrivate(true));
+            let set: Result<(), ErrorKind> = self.subject.ask(allow).await?;
             set.map_err(|_| "a new client can be set".to_owned())?;
         }
         self.clients.insert(name.to_owned(), client);
@@ -104,19 +94,18 @@ impl Actor {
         match op {
             Op::Client { client, shared } => self.open(client, *shared).await,
             Op::DropClient { client } => {
-                let handle = self.client(client)?;
+                let key = self.client(client)?;
                 self.clients.remove(client);
-                self.drop_handle(handle).await
+                self.subject.ask(Call::DropClient(key)).await
             }
             Op::Set(change) => self.set(change).await,
             Op::Seal { client } => {
                 let client = self.client(client)?;
-                call!(self, client.call_seal(client));
-                Ok(())
+                self.subject.ask(Call::Seal(client)).await
             }
             Op::DefaultDeadline { client, seconds } => {
                 let client = self.client(client)?;
-                let seen = call!(self, client.call_default_deadline(client));
+                let seen: Option<f64> = self.subject.ask(Call::DefaultDeadline(client)).await?;
                 same("the default deadline", &seen, seconds)
             }
             Op::CreateRpc {
@@ -127,7 +116,7 @@ impl Actor {
             } => self.create(rpc, client, *deadline, error.as_ref()).await,
             Op::Deadline { rpc, seconds } => {
                 let rpc = self.rpc(rpc)?;
-                let seen = call!(self, rpc.call_deadline(rpc));
+                let seen: Option<f64> = self.subject.ask(Call::Deadline(rpc)).await?;
                 same("the deadline", &seen, seconds)
             }
             Op::MakeFetchCall {
@@ -152,7 +141,10 @@ impl Actor {
                 error,
             } => {
                 let (client, request) = (self.client(client)?, given(request)?);
-                let seen = call!(self, client.call_fetch(client, &request, *deadline));
+                let seen: Result<Response, FetchError> = self
+                    .subject
+                    .ask(Call::Fetch(client, request, *deadline))
+                    .await?;
                 match expect::outcome(seen, error.as_ref())? {
                     Some(seen) => expect::response(&seen, response),
                     None => Ok(()),
@@ -160,12 +152,12 @@ impl Actor {
             }
             Op::State { rpc, is } => {
                 let rpc = self.rpc(rpc)?;
-                let seen = call!(self, rpc.call_state(rpc));
+                let seen: State = self.subject.ask(Call::State(rpc)).await?;
                 same("the state", &expect::name(&seen), &expect::name(is))
             }
             Op::Wait { rpc, due, error } => {
                 let rpc = self.rpc(rpc)?;
-                let seen = call!(self, rpc.call_wait(rpc));
+                let seen: Result<bool, FetchError> = self.subject.ask(Call::Wait(rpc)).await?;
                 match (expect::outcome(seen, error.as_ref())?, due) {
                     (Some(seen), Some(due)) => same("callback-due", &seen, due),
                     _ => Ok(()),
@@ -173,7 +165,8 @@ impl Actor {
             }
             Op::CheckSuccess { rpc, error } => {
                 let rpc = self.rpc(rpc)?;
-                let seen = call!(self, rpc.call_check_success(rpc));
+                let seen: Result<(), FetchError> =
+                    self.subject.ask(Call::CheckSuccess(rpc)).await?;
                 expect::outcome(seen, error.as_ref()).map(drop)
             }
             Op::GetResult {
@@ -182,7 +175,8 @@ impl Actor {
                 error,
             } => {
                 let rpc = self.rpc(rpc)?;
-                let seen = call!(self, rpc.call_get_result(rpc));
+                let seen: Result<Response, FetchError> =
+                    self.subject.ask(Call::GetResult(rpc)).await?;
                 match expect::outcome(seen, error.as_ref())? {
                     Some(seen) => expect::response(&seen, response),
                     None => Ok(()),
@@ -193,9 +187,10 @@ impl Actor {
                 response,
                 error,
             } => {
-                let handle = self.rpc(rpc)?;
+                let key = self.rpc(rpc)?;
                 self.rpcs.remove(rpc);
-                let seen = call!(self, rpc.call_into_result(handle));
+                let seen: Result<Response, FetchError> =
+                    self.subject.ask(Call::IntoResult(key)).await?;
                 match expect::outcome(seen, error.as_ref())? {
                     Some(seen) => expect::response(&seen, response),
                     None => Ok(()),
@@ -203,49 +198,47 @@ impl Actor {
             }
             Op::Cancel { rpc, was_running } => {
                 let rpc = self.rpc(rpc)?;
-                let seen = call!(self, rpc.call_cancel(rpc));
+                let seen: bool = self.subject.ask(Call::Cancel(rpc)).await?;
                 same("what cancel returns", &seen, was_running)
             }
             Op::DropRpc { rpc } => {
-                let handle = self.rpc(rpc)?;
+                let key = self.rpc(rpc)?;
                 self.rpcs.remove(rpc);
-                self.drop_handle(handle).await
+                self.subject.ask(Call::DropRpc(key)).await
             }
             Op::Hops { rpc, hops } => {
                 let rpc = self.rpc(rpc)?;
-                let seen = call!(self, rpc.call_hops(rpc));
+                let seen: Vec<Hop> = self.subject.ask(Call::Hops(rpc)).await?;
                 expect::hops(&seen, hops, self.exact)
             }
             Op::Received { rpc, bytes } => {
                 let rpc = self.rpc(rpc)?;
-                let seen = call!(self, rpc.call_received(rpc));
+                let seen: u64 = self.subject.ask(Call::Received(rpc)).await?;
                 same("the bytes received", &seen, bytes)
             }
             Op::RejectedHeaders { rpc, names } => {
                 let rpc = self.rpc(rpc)?;
-                let seen = call!(self, rpc.call_rejected_headers(rpc));
+                let seen: Vec<String> = self.subject.ask(Call::RejectedHeaders(rpc)).await?;
                 same("the rejected headers", &seen, names)
             }
             Op::Ids { rpcs } => {
                 let mut ids = Vec::new();
                 for rpc in rpcs {
                     let rpc = self.rpc(rpc)?;
-                    ids.push(call!(self, rpc.call_id(rpc)));
+                    ids.push(self.subject.ask::<u32>(Call::Id(rpc)).await?);
                 }
                 let ascend = ids.windows(2).all(|pair| pair[0] < pair[1]);
                 same("that the ids ascend", &ascend, &true)
             }
             Op::Timer { timer, after } => {
-                let lent = self.session.timer(length(*after));
-                let lent = lent.map_err(|error| error.to_string())?.rep();
-                self.timers.insert(timer.clone(), lent);
+                let key = self.subject.ask(Call::Timer(millis(*after))).await?;
+                self.timers.insert(timer.clone(), key);
                 Ok(())
             }
             Op::DropTimer { timer } => {
-                let lent = self.timer(timer)?;
+                let key = self.timer(timer)?;
                 self.timers.remove(timer);
-                let dropped = self.session.drop_pollable(Resource::new_own(lent));
-                dropped.map_err(|error| format!("the timer is retained: {error}"))
+                self.subject.ask(Call::DropTimer(key)).await
             }
             Op::WaitAny { .. } => self.wait_any(op).await,
             Op::WaitAll {
@@ -272,16 +265,11 @@ impl Actor {
             }
             Op::Drain { client } => {
                 let client = self.client(client)?;
-                call!(self, client.call_drain(client));
-                Ok(())
-            }
-            Op::Progress {} => {
-                let fetch = self.session.urlfetch.urlfetch_rpc_fetch();
-                let called = fetch.call_progress(&mut self.session.store).await;
-                called.map_err(|error| self.session.explain(error).to_string())
+                self.subject.ask(Call::Drain(client)).await
             }
             // Whoever plays the vector drops this.
             Op::End {} => Ok(()),
+            Op::Progress {} => self.subject.ask(Call::Progress).await,
             Op::Pass { seconds } => {
                 tokio::time::sleep(length(*seconds)).await;
                 Ok(())
@@ -298,7 +286,7 @@ impl Actor {
                 same("whether it is refused", &seen, refused)
             }
             Op::Methods { of, names } => {
-                let seen = super::mistyped::methods(&mut self.session, of)?;
+                let seen = super::mistyped::methods(self.subject.session()?, of)?;
                 same("the methods", &seen, names)
             }
             _ => Err("only a guest program does this".into()),
@@ -313,9 +301,10 @@ impl Actor {
         error: Option<&ErrorSeen>,
     ) -> Result<(), Surprise> {
         let client = self.client(client)?;
-        let seen = call!(self, client.call_create_rpc(client, deadline));
+        let create = Call::CreateRpc(client, deadline);
+        let seen: Result<Key, FetchError> = self.subject.ask(create).await?;
         if let Some(rpc) = expect::outcome(seen, error)? {
-            let id = call!(self, rpc.call_id(rpc));
+            let id = self.subject.ask(Call::Id(rpc)).await?;
             self.names.insert(id, name.to_owned());
             self.rpcs.insert(name.to_owned(), rpc);
         }
@@ -329,37 +318,41 @@ impl Actor {
         error: Option<&ErrorSeen>,
     ) -> Result<(), Surprise> {
         let (rpc, request) = (self.rpc(rpc)?, given(request)?);
-        let seen = call!(self, rpc.call_make_fetch_call(rpc, &request));
+        let seen: Result<(), FetchError> = self.subject.ask(Call::Start(rpc, request)).await?;
         expect::outcome(seen, error).map(drop)
     }
 
     async fn set(&mut self, change: &Settings) -> Result<(), Surprise> {
         let client = self.client(&change.client)?;
-        let seen = settings::apply(self, client, change).await?;
-        let kind = |kind: &Option<String>| kind.clone().unwrap_or_else(|| "no failure".into());
+        let settings = settings(change);
+        if settings.is_empty() {
+            return Err("the step must set something".into());
+        }
+        let mut refused = None;
+        for setting in settings {
+            let set: Result<(), ErrorKind> = self.subject.ask(Call::Set(client, setting)).await?;
+            refused = refused.or(set.err());
+        }
+        let seen = refused.map_or("no failure", |kind| kind.name());
+        let expected = change.error.as_ref().map(expect::name);
         same(
             "what the setting fails with",
-            &kind(&seen),
-            &kind(&change.error.as_ref().map(expect::name)),
+            &seen,
+            &expected.as_deref().unwrap_or("no failure"),
         )
     }
 
-    async fn drop_handle(&mut self, handle: ResourceAny) -> Result<(), Surprise> {
-        let dropped = handle.resource_drop_async(&mut self.session.store).await;
-        dropped.map_err(|error| self.session.explain(error).to_string())
-    }
-
-    pub(super) fn client(&self, name: &str) -> Result<ResourceAny, Surprise> {
+    pub(super) fn client(&self, name: &str) -> Result<Key, Surprise> {
         let found = self.clients.get(name).copied();
         found.ok_or_else(|| format!("there is no client {name}"))
     }
 
-    pub(super) fn rpc(&self, name: &str) -> Result<ResourceAny, Surprise> {
+    pub(super) fn rpc(&self, name: &str) -> Result<Key, Surprise> {
         let found = self.rpcs.get(name).copied();
         found.ok_or_else(|| format!("there is no rpc {name}"))
     }
 
-    pub(super) fn timer(&self, name: &str) -> Result<u32, Surprise> {
+    pub(super) fn timer(&self, name: &str) -> Result<Key, Surprise> {
         let found = self.timers.get(name).copied();
         found.ok_or_else(|| format!("there is no timer {name}"))
     }

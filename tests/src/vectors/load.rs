@@ -276,6 +276,10 @@ fn derived_needs(vector: &Vector) -> Vec<Need> {
     if answers().any(|answer| answer.raw.is_some()) {
         needs.push(Need::Sockets);
     }
+    let untyped = |step: &Step| matches!(step.op, Op::Mistyped { .. } | Op::Methods { .. });
+    if vector.steps.iter().any(untyped) {
+        needs.push(Need::Untyped);
+    }
     needs
 }
 

@@ -36,7 +36,7 @@ struct Stranger;
 impl Actor {
     /// Whether who gives this for that argument is refused.
     pub(super) fn mistyped(&mut self, argument: Argument, given: Given) -> Result<bool, Surprise> {
-        let session = &mut self.session;
+        let session = self.subject.session()?;
         match argument {
             Argument::Rpcs => match given {
                 Given::None => wait_any::<Option<Vec<ResourceAny>>>(session),

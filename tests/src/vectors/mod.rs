@@ -1,9 +1,12 @@
 //! Conformance vectors: what they are, how one is played in a world, and what the suite says of it.
 //!
 //! A vector is a file below `tests/vectors`, and `README.toml` there explains the format. It is read ([`load_all`]), played through
-//! the exports of the component ([`play`]), and judged by the known failures of the world ([`run`]).
+//! the exports of the component ([`play`]), and judged by the known failures of the world ([`run`]). A world is one of this process,
+//! or any host that serves the [`app`].
 
 mod act;
+#[path = "../../guests/conformance-app/src/call.rs"]
+mod call;
 mod expect;
 mod falsify;
 mod fill;
@@ -17,8 +20,10 @@ mod player;
 mod report;
 mod request;
 mod seen;
+mod served;
 mod settings;
 mod sockets;
+mod subject;
 mod waits;
 mod witness;
 mod world;
@@ -30,4 +35,7 @@ pub use play::{Ended, play};
 pub use report::{
     Entry, Expectations, Outcome, expectations, run, shown_elsewhere, summary, uncovered,
 };
+pub use served::{Target, TargetError, app};
 pub use world::WorldName;
+
+use urlfetch_host::bindings::types;

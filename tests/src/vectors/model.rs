@@ -54,6 +54,8 @@ pub enum Need {
     FaultCodes,
     /// Bytes on a wire. Follows from `raw`.
     Sockets,
+    /// Calls that no binding makes. Follows from `mistyped` and `methods`.
+    Untyped,
 }
 
 /// One thing that is done, and what must be seen of it.

@@ -216,7 +216,8 @@ pub(super) fn length(seconds: f64) -> Duration {
     Duration::from_millis(millis(seconds))
 }
 
-fn millis(seconds: f64) -> u64 {
+/// Seconds in milliseconds.
+pub(super) fn millis(seconds: f64) -> u64 {
     (seconds * 1_000.0).round() as u64
 }
 

@@ -2,12 +2,14 @@
 
 use super::act::Actor;
 use super::expect::{self, Surprise};
+use super::fill::to_line;
 use super::load::{Case, Row, to_vector};
 use super::model::{Surface, Vector};
 use super::op::Op;
 use super::origin::scripted;
 use super::player;
 use super::sockets::Listeners;
+use super::subject::Subject;
 use super::witness::Witness;
 use super::world::WorldName;
 use std::collections::{BTreeSet, HashMap};
@@ -36,16 +38,16 @@ pub enum Ended {
 }
 
 /// Plays every row of a vector, each in an instance of its own.
-pub fn play(case: &Case, world: WorldName) -> Ended {
+pub fn play(case: &Case, world: &WorldName) -> Ended {
     if case.needs.iter().any(|need| !world.has(*need)) {
         return Ended::NotHere;
     }
     for row in &case.rows {
         let played = match world {
             WorldName::Virtual => play_virtual(case, row),
-            WorldName::Pooled | WorldName::Stock => {
-                let (case, row) = (case.clone(), row.clone());
-                watched(move || play_on_sockets(&case, &row, world))
+            WorldName::Pooled | WorldName::Stock | WorldName::Served { .. } => {
+                let (case, row, world) = (case.clone(), row.clone(), world.clone());
+                watched(move || play_on_sockets(&case, &row, &world))
             }
         };
         if let Err(surprise) = played {
@@ -65,7 +67,10 @@ fn play_virtual(case: &Case, row: &Row) -> Result<(), Surprise> {
         let witness = Witness::Scripted(origin.clone());
         let fuel = Some(FUEL);
         match vector.surface {
-            Surface::Wit => act(&vector, World::Scripted(origin), fuel, &witness, true).await,
+            Surface::Wit => {
+                let subject = here(World::Scripted(origin), fuel).await?;
+                act(&vector, subject, &witness, true).await
+            }
             Surface::Rust => {
                 player::act(&row.tree, World::Scripted(origin), fuel).await?;
                 saw(&witness, &vector).await
@@ -74,7 +79,7 @@ fn play_virtual(case: &Case, row: &Row) -> Result<(), Surprise> {
     })
 }
 
-fn play_on_sockets(case: &Case, row: &Row, world: WorldName) -> Result<(), Surprise> {
+fn play_on_sockets(case: &Case, row: &Row, world: &WorldName) -> Result<(), Surprise> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -84,40 +89,59 @@ fn play_on_sockets(case: &Case, row: &Row, world: WorldName) -> Result<(), Surpr
         collect_names(&row.tree, &mut names);
         let listeners = Listeners::bind(names).await;
         let listeners = listeners.map_err(|error| format!("no port is free: {error}"))?;
-        let here = Row {
+        let named = Row {
             label: row.label.clone(),
             tree: renamed(&row.tree, &listeners.authorities),
         };
-        let vector = to_vector(&case.name, &here).map_err(|error| error.to_string())?;
+        let vector = to_vector(&case.name, &named).map_err(|error| error.to_string())?;
         let playing = listeners.play(vector.origin.clone());
-        let world = match world {
-            WorldName::Stock => World::Stock,
-            _ => World::Pooled(
-                Sender::new(SenderOptions::default()).map_err(|error| error.to_string())?,
-            ),
-        };
         let witness = Witness::Sockets(playing.record.clone());
-        match vector.surface {
-            Surface::Wit => act(&vector, world, None, &witness, false).await,
-            Surface::Rust => {
-                player::act(&here.tree, world, None).await?;
+        match (vector.surface, world) {
+            (Surface::Wit, WorldName::Served { target, .. }) => {
+                let subject = Subject::Served(target.open().await?);
+                act(&vector, subject, &witness, false).await
+            }
+            (Surface::Wit, _) => {
+                let subject = here(sending(world)?, None).await?;
+                act(&vector, subject, &witness, false).await
+            }
+            (Surface::Rust, WorldName::Served { target, .. }) => {
+                target.play(to_line(&named.tree)).await?;
+                saw(&witness, &vector).await
+            }
+            (Surface::Rust, _) => {
+                player::act(&named.tree, sending(world)?, None).await?;
                 saw(&witness, &vector).await
             }
         }
     })
 }
 
+/// The world of a harness.
+fn sending(world: &WorldName) -> Result<World, Surprise> {
+    if *world == WorldName::Stock {
+        return Ok(World::Stock);
+    }
+    let sender = Sender::new(SenderOptions::default());
+    sender.map(World::Pooled).map_err(|error| error.to_string())
+}
+
+/// An instance in this process.
+async fn here(world: World, fuel: Option<u64>) -> Result<Subject, Surprise> {
+    let harness = Harness::new(HarnessOptions { fuel }).map_err(|error| error.to_string())?;
+    let session = harness.session(world).await;
+    session
+        .map(Subject::from)
+        .map_err(|error| error.to_string())
+}
+
 async fn act(
     vector: &Vector,
-    world: World,
-    fuel: Option<u64>,
+    subject: Subject,
     witness: &Witness,
     exact: bool,
 ) -> Result<(), Surprise> {
-    let harness = Harness::new(HarnessOptions { fuel }).map_err(|error| error.to_string())?;
-    let session = harness.session(world).await;
-    let session = session.map_err(|error| error.to_string())?;
-    let mut actor = Actor::new(session, witness.clone(), exact).await?;
+    let mut actor = Actor::new(subject, witness.clone(), exact).await?;
     for (index, step) in vector.steps.iter().enumerate() {
         let acted = actor.step(step).await;
         acted.map_err(|surprise| {
@@ -128,9 +152,11 @@ async fn act(
     }
     // Else while the instance lives: its end would end what is in flight.
     if let Some(Op::End {}) = vector.steps.last().map(|step| &step.op) {
-        drop(actor);
+        actor.subject.end().await?;
+        return saw(witness, vector).await;
     }
-    saw(witness, vector).await
+    saw(witness, vector).await?;
+    actor.subject.end().await
 }
 
 async fn saw(witness: &Witness, vector: &Vector) -> Result<(), Surprise> {

@@ -33,8 +33,8 @@ pub struct Entry {
     pub vector: String,
     /// The ids it shows.
     pub cases: Vec<String>,
-    /// Where it was played.
-    pub world: &'static str,
+    /// Where it was played: a world, or a host.
+    pub world: String,
     /// How it did.
     pub outcome: Outcome,
     /// What was seen instead, or why it is expected to fail; nothing for the others.
@@ -45,30 +45,36 @@ pub struct Entry {
 /// Known failures of a world, with their reasons.
 pub type Expectations = BTreeMap<String, String>;
 
-/// `tests/expectations/WORLD.toml`: a vector's name, and why it fails there.
+/// `tests/expectations/NAME.toml`: a vector's name, and why it fails in the world or on the host of that name. `like = "OTHER"` stands
+/// for everything in the file of another one, which is never like a third.
 ///
 /// # Errors
 /// When the file cannot be read, is malformed, or names no vector.
-pub fn expectations(world: WorldName, cases: &[Case]) -> Result<Expectations, Malformed> {
-    let path = folder().join("expectations").join(format!("{world}.toml"));
-    let text = fs::read_to_string(&path).map_err(|error| Malformed::Unreadable { path, error })?;
-    let file = format!("expectations/{world}.toml");
-    let known: Expectations = toml::from_str(&text).map_err(|error| Malformed::Key {
-        file: file.clone(),
-        key: "expectations".into(),
-        message: error.message().replace('\n', " "),
-    })?;
+pub fn expectations(name: &str, cases: &[Case]) -> Result<Expectations, Malformed> {
+    let mut known = read(name)?;
+    let like = known.remove("like").map(|other| read(&other)).transpose()?;
+    known.extend(like.into_iter().flatten());
     let stranger = known
         .keys()
         .find(|name| !cases.iter().any(|case| case.name == **name));
     match stranger {
-        Some(name) => Err(Malformed::Key {
-            file,
-            key: name.clone(),
+        Some(vector) => Err(Malformed::Key {
+            file: format!("expectations/{name}.toml"),
+            key: vector.clone(),
             message: "there is no such vector".into(),
         }),
         None => Ok(known),
     }
+}
+
+fn read(name: &str) -> Result<Expectations, Malformed> {
+    let path = folder().join("expectations").join(format!("{name}.toml"));
+    let text = fs::read_to_string(&path).map_err(|error| Malformed::Unreadable { path, error })?;
+    toml::from_str(&text).map_err(|error| Malformed::Key {
+        file: format!("expectations/{name}.toml"),
+        key: "expectations".into(),
+        message: error.message().replace('\n', " "),
+    })
 }
 
 /// `tests/expectations/cases.toml`: the id of a case that no vector can show, and what shows it instead.
@@ -105,7 +111,7 @@ fn ids() -> Result<Vec<String>, Malformed> {
 }
 
 /// Plays vectors in a world, several at a time, and judges each by the known failures.
-pub fn run(cases: &[Case], world: WorldName, known: &Expectations) -> Vec<Entry> {
+pub fn run(cases: &[Case], world: &WorldName, known: &Expectations) -> Vec<Entry> {
     let next = AtomicUsize::new(0);
     let entries = Mutex::new(BTreeMap::new());
     let workers = thread::available_parallelism().map_or(2, |count| count.get().min(8));
@@ -124,7 +130,7 @@ pub fn run(cases: &[Case], world: WorldName, known: &Expectations) -> Vec<Entry>
     entries.into_values().collect()
 }
 
-fn judge(case: &Case, world: WorldName, known: &Expectations, ended: Ended) -> Entry {
+fn judge(case: &Case, world: &WorldName, known: &Expectations, ended: Ended) -> Entry {
     let (outcome, reason) = match (ended, known.get(&case.name)) {
         (Ended::NotHere, None) => (Outcome::NotHere, None),
         (Ended::NotHere, Some(_)) => (
@@ -139,7 +145,7 @@ fn judge(case: &Case, world: WorldName, known: &Expectations, ended: Ended) -> E
     Entry {
         vector: case.name.clone(),
         cases: case.vector.cases.clone(),
-        world: world.name(),
+        world: world.name().to_owned(),
         outcome,
         reason,
     }
@@ -153,7 +159,7 @@ impl Entry {
 }
 
 /// `virtual: 12 passed, 1 expected failures, 0 failed`, and how many were not played.
-pub fn summary(world: WorldName, entries: &[Entry]) -> String {
+pub fn summary(world: &WorldName, entries: &[Entry]) -> String {
     let count = |outcome| entries.iter().filter(|e| e.outcome == outcome).count();
     let surprises = entries.iter().filter(|entry| entry.is_surprise()).count();
     let mut line = format!(

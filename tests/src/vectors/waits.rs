@@ -1,10 +1,11 @@
 //! The steps that wait for several rpcs: `wait-any`, `turn`, and the `wait-all` that a binding makes of it.
 
-use super::act::{Actor, call};
+use super::act::Actor;
+use super::call::{Call, Key};
 use super::expect::{self, Surprise, same};
 use super::op::Op;
-use urlfetch_host::bindings::fetch::Waited;
-use wasmtime::component::{Resource, ResourceAny};
+use urlfetch_host::bindings::fetch::{State, Turned, Waited};
+use urlfetch_host::bindings::types::FetchError;
 
 impl Actor {
     pub(super) async fn wait_any(&mut self, op: &Op) -> Result<(), Surprise> {
@@ -26,15 +27,8 @@ impl Actor {
             rpcs.push(self.rpc(name)?);
         }
         let until = until.as_ref().map(|timer| self.timer(timer)).transpose()?;
-        let fetch = self.session.urlfetch.urlfetch_rpc_fetch();
-        let waited = fetch
-            .call_wait_any(
-                &mut self.session.store,
-                &rpcs,
-                until.map(Resource::new_borrow),
-            )
-            .await
-            .map_err(|error| self.session.explain(error).to_string())?;
+        let waited: Result<Waited, FetchError> =
+            self.subject.ask(Call::WaitAny(rpcs, until)).await?;
         let Some(waited) = expect::outcome(waited, error.as_ref())? else {
             return Ok(());
         };
@@ -72,8 +66,8 @@ impl Actor {
         for name in names {
             // What has finished already may have been named by an earlier turn.
             let rpc = self.rpc(name)?;
-            let state = call!(self, rpc.call_state(rpc));
-            if expect::name(&state) != "finishing" {
+            let state: State = self.subject.ask(Call::State(rpc)).await?;
+            if state != State::Finishing {
                 left.push(name.clone());
             } else if self.waited(rpc).await? {
                 called.push(name.clone());
@@ -98,8 +92,9 @@ impl Actor {
         Ok(called)
     }
 
-    async fn waited(&mut self, rpc: ResourceAny) -> Result<bool, Surprise> {
-        call!(self, rpc.call_wait(rpc)).map_err(|error| format!("wait fails: {}", error.detail))
+    async fn waited(&mut self, rpc: Key) -> Result<bool, Surprise> {
+        let waited: Result<bool, FetchError> = self.subject.ask(Call::Wait(rpc)).await?;
+        waited.map_err(|error| format!("wait fails: {}", error.detail))
     }
 
     pub(super) async fn turn(
@@ -110,9 +105,9 @@ impl Actor {
         let client = self.client(client)?;
         let mut lent = Vec::new();
         for timer in timers {
-            lent.push(Resource::new_borrow(self.timer(timer)?));
+            lent.push(self.timer(timer)?);
         }
-        let seen = call!(self, client.call_turn(client, &lent));
+        let seen: Turned = self.subject.ask(Call::Turn(client, lent)).await?;
         let name = |id: &u32| {
             let name = self.names.get(id).cloned();
             name.ok_or_else(|| format!("turn names {id}, which is no rpc"))

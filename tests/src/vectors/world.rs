@@ -1,10 +1,11 @@
 //! The worlds a vector is played in, and what each has.
 
 use super::model::Need;
+use super::served::Target;
 use std::fmt;
 
 /// Where a vector is played (decision D7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorldName {
     /// The scripted origin in memory, under virtual time.
     Virtual,
@@ -12,29 +13,41 @@ pub enum WorldName {
     Pooled,
     /// The same through wasmtime's own sender.
     Stock,
+    /// The same on a host that serves the conformance app.
+    Served {
+        /// What the host is called: its known failures are those of `tests/expectations/HOST.toml`.
+        host: String,
+        /// Where it serves the app.
+        target: Target,
+    },
 }
 
 impl WorldName {
-    /// Each of them.
+    /// Those that are there by themselves.
     pub const ALL: [Self; 3] = [Self::Virtual, Self::Pooled, Self::Stock];
 
     /// In data and on the command line.
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             WorldName::Virtual => "virtual",
             WorldName::Pooled => "pooled",
             WorldName::Stock => "stock",
+            WorldName::Served { host, .. } => host,
         }
     }
 
     /// Whether it has what a vector needs.
-    pub fn has(self, need: Need) -> bool {
-        (self == WorldName::Virtual) != (need == Need::Sockets)
+    pub fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Sockets => !self.is_exact(),
+            Need::VirtualTime | Need::AnyAuthority | Need::FaultCodes => self.is_exact(),
+            Need::Untyped => !matches!(self, WorldName::Served { .. }),
+        }
     }
 
     /// Whether times are exact.
-    pub fn is_exact(self) -> bool {
-        self == WorldName::Virtual
+    pub fn is_exact(&self) -> bool {
+        *self == WorldName::Virtual
     }
 }
 
