@@ -42,8 +42,8 @@ pub use origin::{
 };
 pub use program::{Invocation, Output, Program};
 pub use sender::{
-    AllowedHost, AllowedHostError, BlockedNetwork, BlockedNetworkError, EgressPolicy, RootsError,
-    Sender, SenderOptions,
+    AllowedHost, AllowedHostError, BlockedNetwork, BlockedNetworkError, EgressPolicy, Resolver,
+    RootsError, Sender, SenderOptions,
 };
 pub use session::Session;
 pub use state::State;

@@ -257,7 +257,46 @@ fn shortened(url: &str) -> String {
 mod tests {
     use super::super::fetched::Fetched;
     use super::super::fetched::samples::{late, success};
-    use super::picture;
+    use super::{FetchArgs, picture, world};
+    use clap::Parser;
+    use http_body_util::{BodyExt, Empty};
+    use urlfetch_host::{Fault, Loopback, World};
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        fetch: FetchArgs,
+    }
+
+    /// What the host of this command line makes of a request that the component would have let through.
+    async fn sent_past_the_component(line: &[&str], url: &str) -> Result<u16, Fault> {
+        let args = Line::parse_from([&["urlfetch"], line].concat()).fetch;
+        let Ok(World::Pooled(sender)) = world(&args) else {
+            panic!("{line:?} makes another world");
+        };
+        let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+        let request = http::Request::get(url).body(body).unwrap();
+        let head = sender.send(request, None).await?;
+        Ok(head.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn the_host_refuses_private_addresses_by_itself_unless_it_is_told_otherwise() {
+        let origin = Loopback::start().await.unwrap();
+        let by_name = format!("http://localhost:{}/status/204", origin.address().port());
+        for url in [origin.url("/status/204"), by_name] {
+            assert_eq!(
+                sent_past_the_component(&[&url], &url).await,
+                Err(Fault::DestinationIpProhibited)
+            );
+            assert_eq!(origin.connections(), 0);
+        }
+        let url = origin.url("/status/204");
+        assert_eq!(
+            sent_past_the_component(&["--allow-private", &url], &url).await,
+            Ok(204)
+        );
+    }
 
     #[test]
     fn many_rows_are_cut_and_the_cut_is_said() {

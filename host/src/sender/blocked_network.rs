@@ -66,7 +66,7 @@ fn carried_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
+            let [a, b, c, d] = v4.octets();
             !(a == 0
                 || v4.is_private()
                 || v4.is_loopback()
@@ -76,21 +76,19 @@ fn is_public(address: IpAddr) -> bool {
                 || a >= 240
                 || (a == 100 && (64..128).contains(&b))
                 || (a == 192 && b == 0 && c == 0)
-                || (a == 198 && (18..20).contains(&b)))
+                || (a == 192 && b == 88 && c == 99)
+                || (a == 198 && (18..20).contains(&b))
+                // Public by number, and yet a cloud's own: it answers from inside the virtual machine's host.
+                || [a, b, c, d] == [168, 63, 129, 16])
         }
         IpAddr::V6(v6) => {
             let s = v6.segments();
-            !(v6.is_unspecified()
-                || v6.is_loopback()
-                || v6.is_multicast()
-                || v6.is_unique_local()
-                || v6.is_unicast_link_local()
-                || (s[0] & 0xffc0) == 0xfec0
-                || (s[0] == 0x2001 && s[1] < 0x200)
-                || (s[0] == 0x2001 && s[1] == 0xdb8)
-                || (s[0] == 0x64 && s[1] == 0xff9b && s[2] == 1)
-                || (s[0] == 0x100 && s[1..4] == [0, 0, 0])
-                || (s[0] == 0x3fff && s[1] < 0x1000))
+            // As public as the IPv4 address inside, which is judged beside it.
+            let carries = v6.to_ipv4_mapped().is_some() || s[..6] == [0x64, 0xff9b, 0, 0, 0, 0];
+            let is_global_unicast = (s[0] & 0xe000) == 0x2000;
+            let is_special = (s[0] == 0x2001 && (s[1] < 0x200 || s[1] == 0xdb8))
+                || (s[0] == 0x3fff && s[1] < 0x1000);
+            carries || (is_global_unicast && !is_special)
         }
     }
 }
@@ -127,6 +125,16 @@ mod tests {
             "ff02::1",
             "2001:db8::1",
             "::10.0.0.1",
+            "::8.8.8.8",
+            "::ffff:0:7f00:1",
+            "64:ff9b:1::7f00:1",
+            "100::1",
+            "2001::7f00:1",
+            "2002:a9fe:a9fe::",
+            "4000::1",
+            "5f00::1",
+            "168.63.129.16",
+            "192.88.99.1",
         ];
         for text in private {
             assert!(

@@ -17,6 +17,7 @@ mod tls;
 pub use allowed_host::{AllowedHost, AllowedHostError};
 pub use blocked_network::{BlockedNetwork, BlockedNetworkError};
 pub use egress::EgressPolicy;
+pub use resolver::Resolver;
 pub use tls::RootsError;
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -44,6 +45,8 @@ type Connector = HttpsConnector<HttpConnector<JudgedResolver>>;
 pub struct SenderOptions {
     /// Where requests may go.
     pub egress: EgressPolicy,
+    /// Who answers for names.
+    pub resolver: Resolver,
     /// Certificates, in PEM, that are trusted beside Mozilla's roots; empty adds none.
     pub extra_roots_pem: Vec<u8>,
     /// The most exchanges that may hold a connection at once; none is no limit. An exchange holds its place until its body has been
@@ -67,7 +70,8 @@ impl Sender {
     /// Makes a pool without any connection. Fails when the extra roots are no certificates.
     pub fn new(options: SenderOptions) -> Result<Self, RootsError> {
         let egress = Arc::new(options.egress);
-        let mut tcp = HttpConnector::new_with_resolver(JudgedResolver::new(egress.clone()));
+        let mut tcp =
+            HttpConnector::new_with_resolver(JudgedResolver::new(options.resolver, egress.clone()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()

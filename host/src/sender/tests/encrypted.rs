@@ -83,3 +83,37 @@ async fn a_certificate_that_does_not_hold_is_told_from_tls_that_fails() {
         Fault::TlsProtocolError
     );
 }
+
+/// A record of TLS: a fatal alert, handshake_failure.
+const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 40];
+
+/// The hello is read, and these bytes are the answer.
+async fn hello_answered_by(bytes: &'static [u8]) -> String {
+    let address = raw_origin(move |mut stream, _| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(bytes).await;
+    })
+    .await;
+    format!("https://{address}/")
+}
+
+#[tokio::test]
+async fn an_alert_is_told_from_an_end_and_from_what_is_no_tls() {
+    let none = RequestOptions::default();
+    assert_eq!(
+        failure(&sender(), &hello_answered_by(ALERT).await, none).await,
+        Fault::TlsAlertReceived {
+            id: Some(40),
+            message: Some("HandshakeFailure".to_owned())
+        }
+    );
+    assert_eq!(
+        failure(&sender(), &hello_answered_by(b"").await, none).await,
+        Fault::ConnectionTerminated
+    );
+    let garbage = b"\x16\x03\x03\x00\x05hello";
+    assert_eq!(
+        failure(&sender(), &hello_answered_by(garbage).await, none).await,
+        Fault::TlsProtocolError
+    );
+}

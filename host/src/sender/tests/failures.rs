@@ -39,6 +39,51 @@ async fn failures_are_told_apart() {
     ));
 }
 
+#[tokio::test]
+async fn where_no_route_leads_is_told_from_where_nobody_listens() {
+    // No connection can be made to many at once: the kernel refuses before anything leaves the machine.
+    for many in ["255.255.255.255", "224.0.0.1"] {
+        let url = format!("http://{many}:8080/");
+        assert_eq!(
+            failure(&sender(), &url, RequestOptions::default()).await,
+            Fault::DestinationIpUnroutable,
+            "{many}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reset_is_told_by_how_far_the_exchange_had_come() {
+    let resets = async |bytes: &'static [u8]| {
+        let address = raw_origin(move |mut stream, _| async move {
+            if read_head(&mut stream).await {
+                let _ = stream.write_all(bytes).await;
+                let _ = stream.set_zero_linger();
+            }
+        })
+        .await;
+        format!("http://{address}/")
+    };
+    let none = RequestOptions::default();
+    for bytes in [b"".as_slice(), b"HTTP/1.1 200 OK\r\ncontent-le"] {
+        assert_eq!(
+            failure(&sender(), &resets(bytes).await, none).await,
+            Fault::ConnectionTerminated
+        );
+    }
+    for bytes in [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello".as_slice(),
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nuntil the end",
+    ] {
+        let response = sender().send(get(&resets(bytes).await), None).await;
+        assert!(matches!(
+            read(response.unwrap()).await,
+            Err(Error::HttpResponseIncomplete)
+        ));
+    }
+}
+
 async fn answering(bytes: &'static [u8]) -> SocketAddr {
     raw_origin(move |mut stream, _| async move {
         if read_head(&mut stream).await {

@@ -3,6 +3,7 @@
 mod encrypted;
 mod failures;
 mod pool;
+mod rebinding;
 mod timeouts;
 
 use super::*;
