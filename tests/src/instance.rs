@@ -64,7 +64,12 @@ impl Instance {
 
     /// An instance on real sockets, with a pool of its own.
     pub async fn pooled() -> Self {
-        let sender = Sender::new(SenderOptions::default()).expect("the default roots are good");
+        Self::pooled_with(SenderOptions::default()).await
+    }
+
+    /// The same, of a host that was told more.
+    pub async fn pooled_with(options: SenderOptions) -> Self {
+        let sender = Sender::new(options).expect("the roots are good");
         Self::new(World::Pooled(sender)).await
     }
 
@@ -137,6 +142,11 @@ impl Instance {
     /// `client.set-max-response`.
     pub async fn set_max_response(&mut self, client: Client, bytes: u32) -> Result<(), ErrorKind> {
         call!(self.client().call_set_max_response(client.0, bytes))
+    }
+
+    /// `client.set-max-redirects`.
+    pub async fn set_max_redirects(&mut self, client: Client, most: u32) -> Result<(), ErrorKind> {
+        call!(self.client().call_set_max_redirects(client.0, most))
     }
 
     /// `client.turn`.

@@ -3,6 +3,7 @@
 //!
 //! It drives the component by its exports only, through `urlfetch-host`; nothing here knows what the component decides.
 
+mod at_most;
 mod golden;
 mod handler_host;
 mod instance;

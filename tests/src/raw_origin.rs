@@ -46,6 +46,11 @@ impl RawOrigin {
         Ok(RawOrigin { address, accepting })
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// The URL of a path, which begins with `/`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

@@ -6,8 +6,8 @@ use std::thread;
 use urlfetch_host::{Harness, HarnessOptions, Sender, SenderOptions, World};
 use urlfetch_tests::HandlerHost;
 use urlfetch_tests::vectors::{
-    Case, Ended, Need, Target, WorldName, app, expectations, falsehoods, load_all, parse, play,
-    run, shown_elsewhere, uncovered,
+    Case, Ended, Need, Target, WorldName, app, cut_off, expectations, falsehoods, load_all, parse,
+    play, run, shown_elsewhere, uncovered,
 };
 
 fn cases() -> Vec<Case> {
@@ -116,6 +116,30 @@ fn stay_green(case: &Case) -> Vec<String> {
     green
         .map(|falsehood| format!("{} stays green with {}", case.name, falsehood.planted))
         .collect()
+}
+
+/// A host may end an instance at any time: between two calls and in the middle of one, in a callback too.
+#[test]
+fn an_instance_that_is_ended_at_any_step_of_any_vector_lets_every_origin_go() {
+    let cases: Vec<_> = cases()
+        .into_iter()
+        .filter(|case| case.needs.iter().all(|need| WorldName::Virtual.has(*need)))
+        .collect();
+    assert!(cases.len() > 100, "{} vectors", cases.len());
+    let surprises: Vec<String> = cases.iter().filter_map(clings).collect();
+    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+}
+
+/// How a vector fails that is cut off: after each of its first polls, then ever more rarely.
+fn clings(case: &Case) -> Option<String> {
+    let mut polls = 0;
+    loop {
+        match cut_off(case, polls) {
+            Ok(true) => return None,
+            Ok(false) => polls += 1 + polls / 16,
+            Err(surprise) => return Some(format!("{} after {polls}: {surprise}", case.name)),
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::witness::Witness;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
+use urlfetch_host::Session;
 use urlfetch_host::bindings::fetch::State;
 use urlfetch_host::bindings::types::{ErrorKind, FetchError, Hop, Response};
 
@@ -32,16 +33,19 @@ pub(super) struct Actor {
     witness: Witness,
     /// Whether times are exact.
     exact: bool,
+    /// What the host kept for the instance before anything was done; none where that cannot be seen.
+    kept: Option<usize>,
 }
 
 impl Actor {
     /// With the client `main`, which over sockets may fetch from this machine.
     pub(super) async fn new(
-        subject: Subject,
+        mut subject: Subject,
         witness: Witness,
         exact: bool,
     ) -> Result<Self, Surprise> {
         let mut actor = Actor {
+            kept: subject.session().ok().map(Session::resources),
             subject,
             clients: HashMap::new(),
             rpcs: HashMap::new(),
@@ -63,6 +67,24 @@ impl Actor {
         }
         self.clients.insert(name.to_owned(), client);
         Ok(())
+    }
+
+    /// Drops whatever the vector has left, wherever it is, and ends the instance. The host must by then keep as little for it as at
+    /// its beginning.
+    pub(super) async fn leave(mut self) -> Result<(), Surprise> {
+        let rpcs = self.rpcs.into_values().map(Call::DropRpc);
+        let clients = self.clients.into_values().map(Call::DropClient);
+        let timers = self.timers.into_values().map(Call::DropTimer);
+        for call in rpcs.chain(clients).chain(timers) {
+            self.subject.ask::<()>(call).await?;
+        }
+        let keeps = self.subject.session().ok().map(Session::resources);
+        same(
+            "what the host keeps when all is dropped",
+            &keeps,
+            &self.kept,
+        )?;
+        self.subject.end().await
     }
 
     /// Does one step, as often as it says.

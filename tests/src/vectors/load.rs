@@ -3,12 +3,13 @@
 use super::fill::{fill, label};
 use super::model::{Need, Step, Surface, Vector};
 use super::op::Op;
+use super::tls::Handshake;
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The families, in the order of the semantics. A case's id begins with one of them, and a folder's name is one of them in small
-/// letters, or `security`.
+/// letters, or `security`, or `fault`.
 const FAMILIES: [&str; 15] = [
     "RPC", "MFC", "STM", "CBK", "WAN", "WAL", "CAN", "HOK", "STB", "ERR", "RED", "HDR", "SIZ",
     "URL", "DEV",
@@ -273,12 +274,18 @@ fn derived_needs(vector: &Vector) -> Vec<Need> {
     if answers().any(super::origin::Answer::fails) {
         needs.push(Need::FaultCodes);
     }
-    if answers().any(|answer| answer.raw.is_some()) {
+    if answers().any(|answer| answer.raw.is_some()) || !vector.tls.is_empty() {
         needs.push(Need::Sockets);
     }
     let untyped = |step: &Step| matches!(step.op, Op::Mistyped { .. } | Op::Methods { .. });
     if vector.steps.iter().any(untyped) {
         needs.push(Need::Untyped);
+    }
+    let holds = |handshake: &Handshake| {
+        matches!(handshake, Handshake::Trusted | Handshake::WantsCertificate)
+    };
+    if vector.connections.is_some() || vector.tls.values().any(holds) {
+        needs.push(Need::OurSender);
     }
     needs
 }

@@ -24,6 +24,7 @@ mod served;
 mod settings;
 mod sockets;
 mod subject;
+mod tls;
 mod waits;
 mod witness;
 mod world;
@@ -31,7 +32,7 @@ mod world;
 pub use falsify::{Falsehood, falsehoods};
 pub use load::{Case, Malformed, Row, load_all, parse};
 pub use model::{Need, Surface, Vector};
-pub use play::{Ended, play};
+pub use play::{Ended, cut_off, play};
 pub use report::{
     Entry, Expectations, Outcome, expectations, run, shown_elsewhere, summary, uncovered,
 };

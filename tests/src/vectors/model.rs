@@ -3,6 +3,7 @@
 use super::op::Op;
 use super::origin::{Answer, HeaderLines};
 use super::seen::{Kind, Requests};
+use super::tls::Handshake;
 use serde::de::Deserializer;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -25,6 +26,11 @@ pub struct Vector {
     /// Answers by target, as in `urlfetch_host::Script`.
     #[serde(default)]
     pub(super) origin: BTreeMap<String, Vec<Answer>>,
+    /// Which names speak TLS, and how well.
+    #[serde(default)]
+    pub(super) tls: BTreeMap<String, Handshake>,
+    /// The most exchanges that the host lets hold a connection at once.
+    pub(super) connections: Option<usize>,
     /// What is done, and seen, in order.
     pub(super) steps: Vec<Step>,
     /// What the origin saw: how many requests, or which.
@@ -52,10 +58,12 @@ pub enum Need {
     AnyAuthority,
     /// The origin fails by a code of wasi:http. Follows from `fail`.
     FaultCodes,
-    /// Bytes on a wire. Follows from `raw`.
+    /// Bytes on a wire. Follows from `raw`, and from `tls`.
     Sockets,
     /// Calls that no binding makes. Follows from `mistyped` and `methods`.
     Untyped,
+    /// The host is told whom to trust or how many connections to open. Follows from `connections`, and from a certificate that holds.
+    OurSender,
 }
 
 /// One thing that is done, and what must be seen of it.

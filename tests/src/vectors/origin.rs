@@ -36,6 +36,8 @@ pub(super) struct Answer {
     pub(super) fail: Option<Failure>,
     /// The connection is closed.
     pub(super) close: bool,
+    /// The connection is reset; behind `raw`, when that was written.
+    pub(super) reset: bool,
     /// What becomes of the upload.
     pub(super) upload: Upload,
     /// Bytes instead of everything above but `after`, as latin-1 text; then the connection is closed.
@@ -79,6 +81,8 @@ pub(super) enum Piece {
     Stall,
     /// The connection is closed.
     Close,
+    /// The connection is reset.
+    Reset,
     /// Fails with this code of wasi:http.
     Fail(Failure),
 }
@@ -149,7 +153,7 @@ impl Answer {
     }
 
     fn to_reply(&self) -> Reply {
-        let error = match (&self.fail, self.close) {
+        let error = match (&self.fail, self.close || self.reset) {
             (Some(failure), _) => Some(failure.0.clone()),
             (None, true) => Some(Fault::ConnectionTerminated),
             (None, false) => None,
@@ -191,7 +195,7 @@ impl Piece {
             Piece::Pause(seconds) => Step::Pause(millis(*seconds)),
             Piece::Drip(seconds) => Step::Drip(millis(*seconds)),
             Piece::Stall => Step::Stall,
-            Piece::Close => Step::Fail(Fault::HttpResponseIncomplete),
+            Piece::Close | Piece::Reset => Step::Fail(Fault::HttpResponseIncomplete),
             Piece::Fail(failure) => Step::Fail(failure.0.clone()),
             bytes => Step::Bytes(bytes.bytes().unwrap_or_default()),
         }

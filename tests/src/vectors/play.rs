@@ -8,21 +8,25 @@ use super::model::{Surface, Vector};
 use super::op::Op;
 use super::origin::scripted;
 use super::player;
-use super::sockets::Listeners;
+use super::sockets::{Handshakes, Listeners};
 use super::subject::Subject;
+use super::tls::Trust;
 use super::witness::Witness;
 use super::world::WorldName;
+use crate::at_most::at_most;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 use toml::Value;
-use urlfetch_host::{Harness, HarnessOptions, Sender, SenderOptions, World, run_in_virtual_time};
+use urlfetch_host::{
+    Harness, HarnessOptions, Outcome, Scripted, Sender, SenderOptions, World, run_in_virtual_time,
+};
 
 /// The limit of every vector under virtual time: more than one spends, seconds for a guest that spins.
 const FUEL: u64 = 30_000_000_000;
 /// Over sockets there is no fuel; what takes this long hangs or spins.
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_secs(30);
 /// The end of the names of hosts that vectors use.
 const SUFFIX: &str = ".test";
 
@@ -64,17 +68,40 @@ fn play_virtual(case: &Case, row: &Row) -> Result<(), Surprise> {
     let vector = to_vector(&case.name, row).map_err(|error| error.to_string())?;
     run_in_virtual_time(async {
         let origin = scripted(&vector.origin);
-        let witness = Witness::Scripted(origin.clone());
-        let fuel = Some(FUEL);
-        match vector.surface {
-            Surface::Wit => {
-                let subject = here(World::Scripted(origin), fuel).await?;
-                act(&vector, subject, &witness, true).await
-            }
-            Surface::Rust => {
-                player::act(&row.tree, World::Scripted(origin), fuel).await?;
-                saw(&witness, &vector).await
-            }
+        play_scripted(&vector, row, &origin).await
+    })
+}
+
+async fn play_scripted(vector: &Vector, row: &Row, origin: &Scripted) -> Result<(), Surprise> {
+    let (world, fuel) = (World::Scripted(origin.clone()), Some(FUEL));
+    let witness = Witness::Scripted(origin.clone());
+    match vector.surface {
+        Surface::Wit => act(vector, here(world, fuel).await?, &witness, true).await,
+        Surface::Rust => {
+            player::act(&row.tree, world, fuel).await?;
+            saw(&witness, vector).await
+        }
+    }
+}
+
+/// Plays the first row of a vector in virtual time, and ends the instance after so many polls of the host's, wherever it is then.
+/// Whatever was under way must have been dropped. Gives whether the vector was over before.
+///
+/// # Errors
+/// When an origin is still waited for, or the vector cannot be played in virtual time.
+pub fn cut_off(case: &Case, polls: usize) -> Result<bool, String> {
+    let row = case.rows.first().ok_or("it has no row")?;
+    let vector = to_vector(&case.name, row).map_err(|error| error.to_string())?;
+    run_in_virtual_time(async {
+        let origin = scripted(&vector.origin);
+        let over = at_most(polls, play_scripted(&vector, row, &origin)).await;
+        // What was dropped is so when its task has run once more.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let requests = origin.requests();
+        let open = requests.iter().find(|seen| seen.outcome == Outcome::Open);
+        match open {
+            Some(open) => Err(format!("{} is still waited for", open.uri)),
+            None => Ok(over.is_some()),
         }
     })
 }
@@ -94,7 +121,13 @@ fn play_on_sockets(case: &Case, row: &Row, world: &WorldName) -> Result<(), Surp
             tree: renamed(&row.tree, &listeners.authorities),
         };
         let vector = to_vector(&case.name, &named).map_err(|error| error.to_string())?;
-        let playing = listeners.play(vector.origin.clone());
+        let (handshakes, extra_roots_pem) = handshakes(&vector)?;
+        let playing = listeners.play(vector.origin.clone(), &handshakes);
+        let options = SenderOptions {
+            extra_roots_pem,
+            max_connections: vector.connections,
+            ..SenderOptions::default()
+        };
         let witness = Witness::Sockets(playing.record.clone());
         match (vector.surface, world) {
             (Surface::Wit, WorldName::Served { target, .. }) => {
@@ -102,7 +135,7 @@ fn play_on_sockets(case: &Case, row: &Row, world: &WorldName) -> Result<(), Surp
                 act(&vector, subject, &witness, false).await
             }
             (Surface::Wit, _) => {
-                let subject = here(sending(world)?, None).await?;
+                let subject = here(sending(world, options)?, None).await?;
                 act(&vector, subject, &witness, false).await
             }
             (Surface::Rust, WorldName::Served { target, .. }) => {
@@ -110,7 +143,7 @@ fn play_on_sockets(case: &Case, row: &Row, world: &WorldName) -> Result<(), Surp
                 saw(&witness, &vector).await
             }
             (Surface::Rust, _) => {
-                player::act(&named.tree, sending(world)?, None).await?;
+                player::act(&named.tree, sending(world, options)?, None).await?;
                 saw(&witness, &vector).await
             }
         }
@@ -118,11 +151,11 @@ fn play_on_sockets(case: &Case, row: &Row, world: &WorldName) -> Result<(), Surp
 }
 
 /// The world of a harness.
-fn sending(world: &WorldName) -> Result<World, Surprise> {
+fn sending(world: &WorldName, options: SenderOptions) -> Result<World, Surprise> {
     if *world == WorldName::Stock {
         return Ok(World::Stock);
     }
-    let sender = Sender::new(SenderOptions::default());
+    let sender = Sender::new(options);
     sender.map(World::Pooled).map_err(|error| error.to_string())
 }
 
@@ -150,13 +183,28 @@ async fn act(
             format!("step {index} ({name}): {surprise}")
         })?;
     }
-    // Else while the instance lives: its end would end what is in flight.
     if let Some(Op::End {}) = vector.steps.last().map(|step| &step.op) {
         actor.subject.end().await?;
         return saw(witness, vector).await;
     }
+    // While the instance lives: its end would end what is in flight.
     saw(witness, vector).await?;
-    actor.subject.end().await
+    actor.leave().await
+}
+
+/// How the vector's names shake hands, and whom to trust because of it.
+fn handshakes(vector: &Vector) -> Result<(Handshakes, Vec<u8>), Surprise> {
+    if vector.tls.is_empty() {
+        return Ok((Handshakes::new(), Vec::new()));
+    }
+    let failed = |error: &dyn std::fmt::Display| format!("no certificate: {error}");
+    let trust = Trust::new().map_err(|error| failed(&error))?;
+    let mut handshakes = Handshakes::new();
+    for (authority, handshake) in &vector.tls {
+        let acceptor = trust.acceptor(*handshake).map_err(|error| failed(&error))?;
+        handshakes.insert(authority.clone(), (*handshake, acceptor));
+    }
+    Ok((handshakes, trust.root_pem()))
 }
 
 async fn saw(witness: &Witness, vector: &Vector) -> Result<(), Surprise> {

@@ -1,17 +1,43 @@
 //! The origin of a vector on sockets: HTTP/1.1 by hand, so that it can also send what no server would.
 
 use super::origin::{Answer, CLOSED, Piece, length};
+use super::tls::{self, Handshake};
 use super::witness::{Seen, latin1, to_latin1};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use urlfetch_host::Upload;
 
 type Answers = Arc<BTreeMap<String, Vec<Answer>>>;
+
+/// How a listener shakes hands, by its authority; those that are not here speak no TLS.
+pub(super) type Handshakes = HashMap<String, (Handshake, Option<TlsAcceptor>)>;
+
+/// A connection, encrypted or not.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
+    /// What it runs on.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Wire for TlsStream<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+type Stream = BufReader<Box<dyn Wire>>;
 
 /// Listeners for the hosts of a vector, by name. [`play`](Self::play) makes them answer.
 #[derive(Debug)]
@@ -33,6 +59,7 @@ pub(super) struct Playing {
 #[derive(Clone)]
 struct Stage {
     authority: String,
+    handshake: Option<(Handshake, Option<TlsAcceptor>)>,
     answers: Answers,
     given: Arc<Mutex<HashMap<String, usize>>>,
     record: Arc<Mutex<Vec<Seen>>>,
@@ -62,12 +89,17 @@ impl Listeners {
     }
 
     /// Begins to answer.
-    pub(super) fn play(self, answers: BTreeMap<String, Vec<Answer>>) -> Playing {
+    pub(super) fn play(
+        self,
+        answers: BTreeMap<String, Vec<Answer>>,
+        handshakes: &Handshakes,
+    ) -> Playing {
         let record = Arc::<Mutex<Vec<Seen>>>::default();
         let (answers, given) = (Arc::new(answers), Arc::default());
         let mut tasks = JoinSet::new();
         for (authority, listener) in self.bound {
             let stage = Stage {
+                handshake: handshakes.get(&authority).cloned(),
                 authority,
                 answers: Arc::clone(&answers),
                 given: Arc::clone(&given),
@@ -99,9 +131,16 @@ struct Head {
 impl Stage {
     async fn serve(&self, stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let mut stream = BufReader::new(stream);
+        let (scheme, wire): (_, Box<dyn Wire>) = match self.handshake.clone() {
+            None => ("http", Box::new(stream)),
+            Some((handshake, acceptor)) => match tls::accept(handshake, acceptor, stream).await? {
+                Some(stream) => ("https", Box::new(stream)),
+                None => return Ok(()),
+            },
+        };
+        let mut stream = BufReader::new(wire);
         while let Some(head) = read_head(&mut stream).await? {
-            let url = format!("http://{}{}", self.authority, head.target);
+            let url = format!("{scheme}://{}{}", self.authority, head.target);
             let answer = self.choose(&head.method, &url, &head.target);
             let index = self.note(&head, url);
             if !self.answer(&mut stream, &head, &answer, index).await? {
@@ -147,7 +186,7 @@ impl Stage {
     /// Answers one request. True when the connection can take another.
     async fn answer(
         &self,
-        stream: &mut BufReader<TcpStream>,
+        stream: &mut Stream,
         head: &Head,
         answer: &Answer,
         index: usize,
@@ -158,9 +197,7 @@ impl Stage {
             .find(|(name, _)| name == "content-length");
         let size = sent.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
         if answer.upload == Upload::First {
-            let mut body = vec![0; size];
-            stream.read_exact(&mut body).await?;
-            self.record.lock().unwrap_or_else(PoisonError::into_inner)[index].body = body;
+            self.read_upload(stream, size, index).await?;
         }
         if answer.after > 0.0 {
             tokio::time::sleep(length(answer.after)).await;
@@ -169,10 +206,16 @@ impl Stage {
             let bytes = to_latin1(raw).unwrap_or_default();
             stream.write_all(&bytes).await?;
             stream.flush().await?;
-            stream.get_mut().shutdown().await?;
+            match answer.reset {
+                true => reset(stream)?,
+                false => stream.get_mut().shutdown().await?,
+            }
             return Ok(false);
         }
-        if answer.close {
+        if answer.reset {
+            reset(stream)?;
+        }
+        if answer.close || answer.reset {
             return Ok(false);
         }
         if answer.silent {
@@ -205,16 +248,31 @@ impl Stage {
             }
         }
         stream.flush().await?;
-        Ok(answer.upload == Upload::First)
+        match answer.upload {
+            Upload::First => {}
+            Upload::Meanwhile => self.read_upload(stream, size, index).await?,
+            // Held, and unread.
+            Upload::Never if size > 0 => return std::future::pending().await,
+            Upload::Never => {}
+        }
+        Ok(true)
+    }
+
+    async fn read_upload(&self, stream: &mut Stream, size: usize, index: usize) -> io::Result<()> {
+        let mut body = vec![0; size];
+        stream.read_exact(&mut body).await?;
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)[index].body = body;
+        Ok(())
     }
 }
 
+/// Has the connection end by a reset instead of an end, as soon as it is dropped.
+fn reset(stream: &Stream) -> io::Result<()> {
+    stream.get_ref().socket().set_zero_linger()
+}
+
 /// False when the connection is to end here.
-async fn send_piece(
-    stream: &mut BufReader<TcpStream>,
-    piece: &Piece,
-    chunked: bool,
-) -> io::Result<bool> {
+async fn send_piece(stream: &mut Stream, piece: &Piece, chunked: bool) -> io::Result<bool> {
     match piece {
         Piece::Pause(seconds) => tokio::time::sleep(length(*seconds)).await,
         Piece::Drip(seconds) => loop {
@@ -225,6 +283,12 @@ async fn send_piece(
         // The failure is not to overtake what was sent before it.
         Piece::Close | Piece::Fail(_) => {
             tokio::time::sleep(length(0.02)).await;
+            return Ok(false);
+        }
+        // As above. One that comes sooner may be met by a client that is still writing, before it has looked at what was sent.
+        Piece::Reset => {
+            tokio::time::sleep(length(0.02)).await;
+            reset(stream)?;
             return Ok(false);
         }
         Piece::Zeros(count) => {
@@ -241,7 +305,7 @@ async fn send_piece(
     Ok(true)
 }
 
-async fn send(stream: &mut BufReader<TcpStream>, bytes: &[u8], chunked: bool) -> io::Result<()> {
+async fn send(stream: &mut Stream, bytes: &[u8], chunked: bool) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }
@@ -257,7 +321,7 @@ async fn send(stream: &mut BufReader<TcpStream>, bytes: &[u8], chunked: bool) ->
 }
 
 /// None when the client has closed.
-async fn read_head(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
+async fn read_head(stream: &mut Stream) -> io::Result<Option<Head>> {
     let mut line = Vec::new();
     if stream.read_until(b'\n', &mut line).await? == 0 {
         return Ok(None);

@@ -42,6 +42,7 @@ impl WorldName {
             Need::Sockets => !self.is_exact(),
             Need::VirtualTime | Need::AnyAuthority | Need::FaultCodes => self.is_exact(),
             Need::Untyped => !matches!(self, WorldName::Served { .. }),
+            Need::OurSender => *self == WorldName::Pooled,
         }
     }
 

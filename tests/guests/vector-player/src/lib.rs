@@ -112,6 +112,10 @@ impl Player {
                 &self.rpc(step)?.cancel(),
                 &(step["was-running"] == true),
             ),
+            "drop-rpc" => {
+                let dropped = self.rpcs.borrow_mut().remove(text(step, "rpc"));
+                dropped.map(drop).ok_or("there is no such rpc".to_owned())
+            }
             "clone-rpc" => {
                 let cloned = self.rpc(step)?.try_clone().map_err(Error::from);
                 if let Some(rpc) = outcome(step, cloned)? {
