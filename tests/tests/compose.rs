@@ -8,7 +8,7 @@ use urlfetch_tests::on_sockets;
 use wit_parser::decoding::{DecodedWasm, decode};
 
 /// The names on one side of a component.
-fn names(wasm: &[u8]) -> (Vec<String>, Vec<String>) {
+pub(super) fn names(wasm: &[u8]) -> (Vec<String>, Vec<String>) {
     let decoded = decode(wasm).unwrap();
     let DecodedWasm::Component(resolve, world) = &decoded else {
         panic!("a WIT package, and no component");

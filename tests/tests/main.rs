@@ -8,6 +8,7 @@ mod compose;
 mod deadline;
 mod egress;
 mod endings;
+mod examples;
 mod fan_out;
 mod faults;
 mod futures;
@@ -18,6 +19,7 @@ mod promise;
 mod run;
 mod size;
 mod soak;
+mod spin;
 mod ticker;
 mod upload;
 

@@ -3,6 +3,9 @@
 use urlfetch_host::{Harness, HarnessOptions, Invocation, Output, Part, World, compose};
 use urlfetch_tests::FUEL;
 
+/// What lets an example fetch from this machine.
+pub(super) const ALLOW_PRIVATE: (&str, &str) = ("URLFETCH_ALLOW_PRIVATE", "1");
+
 /// Runs the component in a file to its end, metered under virtual time.
 pub(super) async fn run_file(path: &str, world: World, args: &[&str]) -> Output {
     let wasm = std::fs::read(path).expect("build.rs wrote it");
@@ -11,22 +14,17 @@ pub(super) async fn run_file(path: &str, world: World, args: &[&str]) -> Output 
 
 /// Runs a component to its end.
 pub(super) async fn run_wasm(wasm: &[u8], world: World, args: &[&str]) -> Output {
+    run(wasm, world, Invocation::new(args.iter().copied())).await
+}
+
+/// Runs a component to its end, with an environment.
+pub(super) async fn run(wasm: &[u8], world: World, invocation: Invocation) -> Output {
     let fuel = matches!(world, World::Scripted(_)).then_some(FUEL);
     let harness = Harness::new(HarnessOptions { fuel }).expect("the component compiles");
     let program = harness
         .program(wasm)
         .expect("it needs nothing but WASI 0.2");
-    let args = args.iter().map(ToString::to_string).collect();
-    let output = harness
-        .run(
-            &program,
-            world,
-            Invocation {
-                args,
-                env: Vec::new(),
-            },
-        )
-        .await;
+    let output = harness.run(&program, world, invocation).await;
     output.expect("it does not trap")
 }
 

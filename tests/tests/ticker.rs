@@ -1,10 +1,11 @@
 //! A fetch in flight does not stop the guest (examples/ticker).
 
-use super::run::{lines, run_file};
+use super::run::{ALLOW_PRIVATE, lines, run, run_file};
 use crate::programs;
 use std::time::Duration;
 use urlfetch_host::{
-    Loopback, Output, Reply, Scripted, Sender, SenderOptions, Step, World, run_in_virtual_time,
+    Invocation, Loopback, Output, Reply, Scripted, Sender, SenderOptions, Step, World,
+    run_in_virtual_time,
 };
 use urlfetch_tests::on_sockets;
 
@@ -42,8 +43,22 @@ fn it_ticks_while_a_real_origin_is_slow() {
     on_sockets(|| async {
         let origin = Loopback::start().await.unwrap();
         let world = World::Pooled(Sender::new(SenderOptions::default()).unwrap());
-        let output = run_file(programs::TICKER, world, &[&origin.url("/delay/1000/1024")]).await;
+        let wasm = std::fs::read(programs::TICKER).unwrap();
+        let invocation = Invocation::new([origin.url("/delay/1000/1024")]);
+        let (name, value) = ALLOW_PRIVATE;
+        let output = run(&wasm, world, invocation.env(name, value)).await;
         let ticks = ticks(&output, 1_024);
         assert!((5..=102).contains(&ticks), "{ticks}");
+    });
+}
+
+#[test]
+fn it_fetches_no_private_address_unless_its_environment_says_so() {
+    run_in_virtual_time(async {
+        let world = World::Scripted(Scripted::new().on("*", Reply::ok("secret")));
+        let output = run_file(programs::TICKER, world, &["http://127.0.0.1/"]).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status, &*output.stdout), (1, &b""[..]), "{said}");
+        assert!(said.starts_with("refused: "), "{said}");
     });
 }

@@ -2,6 +2,7 @@
 
 mod ci;
 mod doctor;
+mod examples;
 mod floors;
 mod fuzz;
 mod hosts;
@@ -114,6 +115,11 @@ enum Command {
     ///
     /// Prints its size, and its size gzipped.
     Component,
+    /// Build the examples and write target/examples/NAME.wasm, ready to run.
+    ///
+    /// An example that imports urlfetch:rpc is composed with the component; one that links the crate is complete as it is. Each
+    /// folder of examples/ has a README with the commands that run it.
+    Examples,
     /// Vendor the standard WASI 0.2.0 WIT into wit/deps, with its license.
     ///
     /// The files are those of the registry package `wasi` 0.12.1, fetched by cargo. They are never edited by hand.
@@ -174,14 +180,20 @@ fn run(command: Command) -> Result<(), Failure> {
             python::run()
         }
         Command::Doctor => doctor::run(),
-        Command::Component => {
+        Command::Component => component(),
+        Command::Examples => {
             toolchain::ensure_wasm_target()?;
-            urlfetch(&["component", "-o", "target/urlfetch.wasm"])
+            examples::run(urlfetch)
         }
         Command::Wit { check } => wit::run(check),
         Command::Ci { long } => ci::run(long),
         Command::Tidy => tidy::run(),
     }
+}
+
+fn component() -> Result<(), Failure> {
+    toolchain::ensure_wasm_target()?;
+    urlfetch(&["component", "-o", "target/urlfetch.wasm"])
 }
 
 fn demo(urls: &[String]) -> Result<(), Failure> {
