@@ -107,7 +107,7 @@ fn optional(name: &'static str, programs: &[&str], major: u32, minor: u32) -> Fi
 }
 
 /// The `(major, minor)` in what `--version` printed: `Python 3.11.4`, `v20.1.0`.
-fn version_in(text: &str) -> Option<(u32, u32)> {
+pub(crate) fn version_in(text: &str) -> Option<(u32, u32)> {
     let digits = &text[text.find(|c: char| c.is_ascii_digit())?..];
     let mut parts = digits.split('.').map(|part| {
         part.chars()

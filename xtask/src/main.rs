@@ -6,6 +6,7 @@ mod examples;
 mod floors;
 mod fuzz;
 mod hosts;
+mod js;
 mod python;
 mod shell;
 mod tidy;
@@ -120,6 +121,11 @@ enum Command {
     /// An example that imports urlfetch:rpc is composed with the component; one that links the crate is complete as it is. Each
     /// folder of examples/ has a README with the commands that run it.
     Examples,
+    /// Run the component in Node, transpiled by jco.
+    ///
+    /// Fetches what bindings/js/package-lock.json names, transpiles target/urlfetch.wasm and runs the tests of bindings/js. Where Node 20
+    /// or npm is missing it says so and does nothing.
+    Js,
     /// Vendor the standard WASI 0.2.0 WIT into wit/deps, with its license.
     ///
     /// The files are those of the registry package `wasi` 0.12.1, fetched by cargo. They are never edited by hand.
@@ -131,7 +137,7 @@ enum Command {
     /// Exactly what CI runs, in its order, stopping at the first failure.
     ///
     /// Formatting, wit --check, the floors (who may depend on whom), tidy, licenses where cargo-deny is installed, clippy with
-    /// warnings denied for the host, the component and all guest programs, the tests, those of the Python package, the demo.
+    /// warnings denied for the host, the component and all guest programs, the tests, those of the Python package, the component in Node, the demo.
     Ci {
         /// Then what takes long: each fuzz target for a minute, and a soak of 100,000 fetches.
         #[arg(long)]
@@ -185,6 +191,7 @@ fn run(command: Command) -> Result<(), Failure> {
             toolchain::ensure_wasm_target()?;
             examples::run(urlfetch)
         }
+        Command::Js => js::run(component),
         Command::Wit { check } => wit::run(check),
         Command::Ci { long } => ci::run(long),
         Command::Tidy => tidy::run(),

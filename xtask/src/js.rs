@@ -1,0 +1,45 @@
+//! `cargo xtask js`: the component in Node, transpiled by jco (bindings/js).
+
+use std::fs;
+use std::time::SystemTime;
+
+use crate::doctor::version_in;
+use crate::shell::{Failure, Program, program, root};
+
+const FOLDER: &str = "bindings/js";
+/// The oldest Node that the tests are run by.
+const NODE: (u32, u32) = (20, 0);
+
+/// Fetches the packages that the lock file names, transpiles what `component` writes, and runs the tests. Says that it was skipped
+/// where Node or npm is missing.
+pub(crate) fn run(component: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    let node = program("node").args(["--version"]).probe();
+    let can_run = node.is_some_and(|version| version_in(&version) >= Some(NODE));
+    if !can_run || npm(["--version"]).probe().is_none() {
+        println!(
+            "skipped: Node {}.{} or later, with npm, is not installed",
+            NODE.0, NODE.1
+        );
+        return Ok(());
+    }
+    component()?;
+    if !is_installed() {
+        npm(["ci"]).run()?;
+    }
+    npm(["run", "build"]).run()?;
+    npm(["test"]).run()
+}
+
+fn npm<const N: usize>(args: [&str; N]) -> Program {
+    program("npm").args(["--prefix", FOLDER]).args(args)
+}
+
+/// npm notes in the folder of packages what it has put there.
+fn is_installed() -> bool {
+    let changed = |path: &str| -> Option<SystemTime> {
+        let metadata = fs::metadata(root().join(FOLDER).join(path));
+        metadata.and_then(|metadata| metadata.modified()).ok()
+    };
+    let installed = changed("node_modules/.package-lock.json");
+    installed.is_some() && installed >= changed("package-lock.json")
+}
