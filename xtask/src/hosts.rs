@@ -9,9 +9,8 @@ use crate::shell::{Failure, Program, cargo, program, root};
 
 /// The newest of the line that the host of this repository is built on.
 const VERSION: &str = "48.0.8";
-/// What `serve` needs, and no more: built in minutes.
-const FEATURES: &str =
-    "serve,run,component-model-async,cranelift,parallel-compilation,pooling-allocator";
+/// What `serve` needs, and little more: built in minutes.
+const FEATURES: &str = "serve,run,component-model-async,cranelift,cache,logging,parallel-compilation,pooling-allocator";
 /// `tests/expectations` has its known failures by this name.
 const NAME: &str = "wasmtime-serve";
 
