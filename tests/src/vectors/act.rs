@@ -101,10 +101,14 @@ impl Actor {
                 Err(_) => return Err("it does not end".into()),
             }
             let took = start.elapsed();
+            // Over sockets no time is judged: the machine may be busy, and between two steps as well.
+            if !self.exact {
+                continue;
+            }
             match step.took {
-                Some(expected) => expect::time("the time it takes", took, expected, self.exact)?,
-                None if self.exact && !blocks(&step.op) => {
-                    expect::time("the time of what does not block", took, 0.0, true)?;
+                Some(expected) => expect::time("the time it takes", took, expected)?,
+                None if !blocks(&step.op) => {
+                    expect::time("the time of what does not block", took, 0.0)?;
                 }
                 None => {}
             }

@@ -50,18 +50,13 @@ pub(super) fn name(value: &impl Debug) -> String {
     name
 }
 
-/// A length of time, exactly or, over sockets, at least.
-pub(super) fn time(what: &str, seen: Duration, expected: f64, exact: bool) -> Result<(), Surprise> {
-    seconds(what, seen.as_secs_f64(), expected, exact)
+/// A length of virtual time.
+pub(super) fn time(what: &str, seen: Duration, expected: f64) -> Result<(), Surprise> {
+    seconds(what, seen.as_secs_f64(), expected)
 }
 
-fn seconds(what: &str, seen: f64, expected: f64, exact: bool) -> Result<(), Surprise> {
-    let late = seen - expected;
-    let fits = match exact {
-        true => (-1e-6..=TICK).contains(&late),
-        false => (-0.005..=10.0).contains(&late),
-    };
-    match fits {
+fn seconds(what: &str, seen: f64, expected: f64) -> Result<(), Surprise> {
+    match (-1e-6..=TICK).contains(&(seen - expected)) {
         true => Ok(()),
         false => Err(format!("{what} must be {expected} s, and is {seen:.6} s")),
     }
@@ -203,7 +198,7 @@ pub(super) fn hops(seen: &[Hop], expected: &[HopSeen], exact: bool) -> Result<()
         for (what, seen, expected) in instants {
             match (seen, expected) {
                 (Some(seen), Some(expected)) => {
-                    seconds(what, seen, expected, true).map_err(named)?;
+                    seconds(what, seen, expected).map_err(named)?;
                 }
                 (None, Some(_)) => return Err(named(format!("{what} must be there"))),
                 _ => {}
@@ -256,7 +251,7 @@ fn request(seen: &Seen, expected: &RequestSeen) -> Result<(), Surprise> {
     }
     same("the body", &text(&seen.body), &expected.body)?;
     if let (Some(at), Some(expected)) = (seen.at, expected.at) {
-        time("the time", at, expected, true)?;
+        time("the time", at, expected)?;
     }
     match (seen.end, expected.outcome) {
         (Some(end), Some(expected)) => same("the outcome", &end, &expected),
