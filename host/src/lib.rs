@@ -4,7 +4,7 @@
 //! [`bindings`]; [`Harness::run`] runs anybody's `wasi:cli` program instead, and [`Harness::handle`] answers by anybody's
 //! `wasi:http` handler. Each lives in a [`World`]: a [`Scripted`] origin
 //! under virtual time, real sockets through the pooled [`Sender`], or wasmtime's stock sender. [`Loopback`] is a real origin on
-//! 127.0.0.1 to fetch from. [`compose`] puts the component into applications.
+//! 127.0.0.1 to fetch from. [`compose`] puts the component into applications, and [`serve`] serves them.
 
 pub mod bindings;
 mod clock;
@@ -22,6 +22,7 @@ mod memory;
 mod origin;
 mod program;
 mod sender;
+pub mod serve;
 mod session;
 #[cfg(test)]
 mod session_tests;
@@ -42,8 +43,8 @@ pub use origin::{
 };
 pub use program::{Invocation, Output, Program};
 pub use sender::{
-    AllowedHost, AllowedHostError, BlockedNetwork, BlockedNetworkError, EgressPolicy, Resolver,
-    RootsError, Sender, SenderOptions,
+    AllowedHost, AllowedHostError, BlockedNetwork, BlockedNetworkError, Call, CallOutcome,
+    EgressPolicy, Moments, Resolver, RootsError, Sender, SenderOptions,
 };
 pub use session::Session;
 pub use state::State;

@@ -17,6 +17,7 @@ mod hostile;
 mod leaks;
 mod promise;
 mod run;
+mod serve;
 mod size;
 mod soak;
 mod spin;

@@ -12,6 +12,8 @@ mod fetched;
 mod output;
 mod progress;
 mod report;
+mod serve;
+mod signals;
 mod table;
 mod urls;
 mod waterfall;
@@ -35,6 +37,7 @@ enum Command {
     Component(component::ComponentArgs),
     Conformance(conformance::ConformanceArgs),
     Demo(demo::DemoArgs),
+    Serve(Box<serve::ServeArgs>),
 }
 
 /// How a run ended that did what it was asked.
@@ -83,6 +86,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Component(args) => component::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Demo(args) => demo::run(args),
+        Command::Serve(args) => serve::run(*args),
     };
     match ended {
         Ok(Verdict::Succeeded) => ExitCode::SUCCESS,

@@ -5,7 +5,9 @@
 
 mod allowed_host;
 mod blocked_network;
+mod call;
 mod classify;
+mod dial;
 mod egress;
 mod exchange;
 mod resolver;
@@ -16,6 +18,7 @@ mod tls;
 
 pub use allowed_host::{AllowedHost, AllowedHostError};
 pub use blocked_network::{BlockedNetwork, BlockedNetworkError};
+pub use call::{Call, CallOutcome, Moments};
 pub use egress::EgressPolicy;
 pub use resolver::Resolver;
 pub use tls::RootsError;
@@ -38,7 +41,7 @@ const MAX_IDLE_PER_ORIGIN: usize = 1_024;
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
 
-type Connector = HttpsConnector<HttpConnector<JudgedResolver>>;
+type Connector = dial::Tls<HttpsConnector<dial::Tcp<JudgedResolver>>>;
 
 /// What a [`Sender`] may do, and whom it trusts.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +81,7 @@ impl Sender {
             .with_tls_config(tls::client_config(&options.extra_roots_pem)?)
             .https_or_http()
             .enable_all_versions()
-            .wrap_connector(tcp);
+            .wrap_connector(dial::Tcp(tcp));
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -87,7 +90,7 @@ impl Sender {
             .http1_max_headers(MAX_RESPONSE_HEADERS)
             .http1_max_buf_size(MAX_RESPONSE_HEAD)
             .http2_max_header_list_size(MAX_RESPONSE_HEAD as u32)
-            .build(connector);
+            .build(dial::Tls(connector));
         let places = options
             .max_connections
             .map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));

@@ -1,6 +1,6 @@
 //! Name lookup whose answers were judged: what it returns is what may be connected to.
 
-use super::EgressPolicy;
+use super::{EgressPolicy, call::Call};
 use crate::Fault;
 use hyper_util::client::legacy::connect::dns::Name;
 use std::fmt;
@@ -74,8 +74,12 @@ impl tower_service::Service<Name> for JudgedResolver {
 
     fn call(&mut self, name: Name) -> Self::Future {
         let JudgedResolver { resolver, policy } = self.clone();
+        let call = Call::that_dials();
         Box::pin(async move {
             let found = resolver.lookup(name.as_str().to_owned()).await?;
+            if let Some(call) = call {
+                call.resolved();
+            }
             judge(&policy, found)
         })
     }

@@ -1,6 +1,8 @@
 //! The body of a response: frames under the between-bytes timeout, errors as codes.
 
+use super::call::{CallOutcome, Recording};
 use super::classify::{Stage, classify};
+use crate::Fault;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -20,6 +22,7 @@ pub(super) struct ResponseBody {
     /// Set while a reader waits. A guest that does not read is not an origin that does not send.
     waiting: Option<Pin<Box<Sleep>>>,
     place: Option<OwnedSemaphorePermit>,
+    recording: Recording,
 }
 
 impl ResponseBody {
@@ -27,18 +30,25 @@ impl ResponseBody {
         incoming: Incoming,
         between_bytes: Duration,
         place: Option<OwnedSemaphorePermit>,
+        recording: Recording,
     ) -> Self {
         // A body known to be empty is never polled by some readers, and must not keep the place.
-        let place = place.filter(|_| !incoming.is_end_stream());
+        let is_empty = incoming.is_end_stream();
+        let place = place.filter(|_| !is_empty);
+        if is_empty {
+            recording.0.end(CallOutcome::Complete);
+        }
         ResponseBody {
             incoming: Some(incoming),
             between_bytes,
             waiting: None,
             place,
+            recording,
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, outcome: CallOutcome) {
+        self.recording.0.end(outcome);
         self.incoming = None;
         self.waiting = None;
         self.place = None;
@@ -57,18 +67,26 @@ impl Body for ResponseBody {
         let Some(incoming) = &mut this.incoming else {
             return Poll::Ready(None);
         };
-        match Pin::new(incoming).poll_frame(cx) {
+        match Pin::new(&mut *incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.waiting = None;
+                if let Some(data) = frame.data_ref() {
+                    this.recording.0.received(data.len());
+                    if incoming.is_end_stream() {
+                        // A reader that counts bytes need not come back for the end.
+                        this.recording.0.end(CallOutcome::Complete);
+                    }
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                this.end();
                 tracing::debug!(?error, "response body failed");
-                Poll::Ready(Some(Err(classify(&error, Stage::Body).into())))
+                let fault = classify(&error, Stage::Body);
+                this.end(CallOutcome::Failed(fault.clone()));
+                Poll::Ready(Some(Err(fault.into())))
             }
             Poll::Ready(None) => {
-                this.end();
+                this.end(CallOutcome::Complete);
                 Poll::Ready(None)
             }
             Poll::Pending => {
@@ -82,7 +100,7 @@ impl Body for ResponseBody {
                     })
                 });
                 ready!(waiting.as_mut().poll(cx));
-                this.end();
+                this.end(CallOutcome::Failed(Fault::ConnectionReadTimeout));
                 Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
             }
         }

@@ -1,0 +1,230 @@
+//! `urlfetch serve`: options into an application, a sender and a server; signals into its end.
+
+use super::signals::Signals;
+use super::{Refusal, Verdict, args, output};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use urlfetch_host::serve::{App, AppOptions, LogFormat, ServeOptions, Server, start_log};
+use urlfetch_host::{
+    AllowedHost, BlockedNetwork, EgressPolicy, Part, Sender, SenderOptions, raise_fd_limit,
+};
+
+/// Sockets that are asked of the system, if it grants them: clients, and what requests fetch.
+const SOCKETS: u64 = 65_536;
+/// Without as many there is no point in beginning.
+const FEWEST_SOCKETS: u64 = 128;
+
+/// Serve an HTTP application: a component that exports wasi:http/incoming-handler@0.2 or wasi:http/handler@0.3.
+///
+/// An application that imports urlfetch:rpc is composed with the component first. Every request gets an instance of its own, which
+/// lives as long as it works on it. What it fetches goes over connections that all requests share. When the server listens, it says
+/// so on standard output, a line for each address; the log is on standard error.
+///
+/// SIGINT and SIGTERM stop it: what was accepted is answered first. Exit code 0 when everything was, 1 when a request was cut off
+/// or a second signal came, 2 on bad usage: one line on stderr that names the argument.
+#[derive(clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The application: a component.
+    #[arg(value_name = "APP")]
+    app: String,
+    /// Where to listen; port 0 is a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
+    addr: SocketAddr,
+    /// Where to answer those who run the server: /metrics, for Prometheus. Keep it from strangers.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    admin: Option<SocketAddr>,
+    /// A variable of the application's environment, which has no others. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// Trust the certificates in this PEM file as well.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<String>,
+    /// A host that may be fetched from, [SCHEME://]HOST[:PORT]; HOST may be *.NAME or *, PORT may be *. May be repeated; every
+    /// hop is judged. Without it every host may.
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<AllowedHost>,
+    /// A network that is never connected to, whatever name led there: 10.0.0.0/8, say, or `private` for all that is not public. May
+    /// be repeated.
+    #[arg(long, value_name = "NETWORK")]
+    block_network: Vec<BlockedNetwork>,
+    /// How many requests may be in flight; the others are answered 503 and asked to come again.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    max_requests: u32,
+    /// Seconds a request may take, with all its application does for it; then it is answered 504, or its answer ends.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = args::seconds, allow_negative_numbers = true)]
+    timeout: f64,
+    /// MiB that the body of a request may have; more is answered 413.
+    #[arg(long, value_name = "MIB", default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=1 << 20))]
+    max_body: u64,
+    /// Seconds that requests in flight are given after the signal to stop.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = args::seconds, allow_negative_numbers = true)]
+    drain: f64,
+    /// How the log looks: lines of text, or of JSON. The environment variable RUST_LOG filters it.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log: Format,
+    /// Compile anew instead of keeping machine code in the user's cache folder.
+    #[arg(long)]
+    no_cache: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Serves until a signal comes.
+pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
+    if args.admin == Some(args.addr) && args.addr.port() != 0 {
+        return Err(Refusal::new(format!(
+            "--admin '{}': is the address of --addr too: name another port",
+            args.addr
+        )));
+    }
+    let name = format!("APP '{}'", args.app);
+    let bytes =
+        std::fs::read(&args.app).map_err(|error| Refusal::new(format!("{name}: {error}")))?;
+    start_log(match args.log {
+        Format::Text => LogFormat::Text,
+        Format::Json => LogFormat::Json,
+    });
+    let sender = sender(&args)?;
+    let runtime = super::runtime()?;
+    let ended = runtime.block_on(async {
+        let options = AppOptions {
+            instances: args.max_requests,
+            cache: cache_folder().filter(|_| !args.no_cache),
+        };
+        let app = App::load(Part { name, bytes }, &options)
+            .await
+            .map_err(Refusal::new)?;
+        tracing::info!(
+            target: "serve", interface = app.interface(),
+            composed = app.is_composed(),
+            instances = app.instances(),
+            core_instances_each = app.needs().core_instances,
+            memories_each = app.needs().memories,
+            tables_each = app.needs().tables,
+            "ready"
+        );
+        let options = ServeOptions {
+            env: args.env,
+            timeout: Duration::from_secs_f64(args.timeout),
+            max_body: args.max_body << 20,
+            drain: Duration::from_secs_f64(args.drain),
+        };
+        let mut server = Server::bind(app, sender, options, args.addr)
+            .map_err(|error| taken("--addr", args.addr, &error))?;
+        let address = server
+            .address()
+            .map_err(|error| taken("--addr", args.addr, &error))?;
+        let mut lines = format!("listening on http://{address}\n");
+        if let Some(admin) = args.admin {
+            server
+                .bind_admin(admin)
+                .map_err(|error| taken("--admin", admin, &error))?;
+            if let Some(Ok(admin)) = server.admin_address() {
+                lines.push_str(&format!("admin on http://{admin}\n"));
+            }
+        }
+        let mut signals = Signals::listen()?;
+        output::print(lines.as_bytes())?;
+        let (stop, stopping) = oneshot::channel::<()>();
+        let again = async move {
+            signals.next().await;
+            drop(stop);
+            signals.next().await;
+        };
+        let running = server.run(async {
+            // An error is what says so.
+            let _ = stopping.await;
+        });
+        tokio::select! {
+            stopped = running => Ok(match stopped.cut_off {
+                0 => Verdict::Succeeded,
+                _ => Verdict::SomeFailed,
+            }),
+            () = again => {
+                tracing::warn!(target: "serve", "stopped at once: a second signal came");
+                Ok(Verdict::SomeFailed)
+            }
+        }
+    });
+    // A lookup that still waits for an answer does not hold the process.
+    runtime.shutdown_background();
+    ended
+}
+
+/// An address that cannot be listened at.
+fn taken(option: &str, address: SocketAddr, error: &std::io::Error) -> Refusal {
+    Refusal::new(format!("{option} '{address}': {error}"))
+}
+
+/// What requests are sent by: everything that the options say about the way out.
+fn sender(args: &ServeArgs) -> Result<Sender, Refusal> {
+    let named = |path: &str, error: &dyn std::fmt::Display| {
+        Refusal::new(format!("--ca-file '{path}': {error}"))
+    };
+    let path = args.ca_file.as_deref().unwrap_or_default();
+    let extra_roots_pem = match &args.ca_file {
+        Some(path) => std::fs::read(path).map_err(|error| named(path, &error))?,
+        None => Vec::new(),
+    };
+    if args.ca_file.is_some() && extra_roots_pem.is_empty() {
+        return Err(named(path, &"is empty"));
+    }
+    let options = SenderOptions {
+        egress: EgressPolicy {
+            allowed_hosts: args.allow_host.clone(),
+            blocked_networks: args.block_network.clone(),
+        },
+        extra_roots_pem,
+        // Each request in flight has a socket of its own; the others are for what requests fetch.
+        max_connections: Some(sockets(args.max_requests)?),
+    };
+    Sender::new(options).map_err(|error| named(path, &error))
+}
+
+/// How many sockets there are for outbound connections, when every request in flight has its own.
+fn sockets(max_requests: u32) -> Result<usize, Refusal> {
+    let inbound = u64::from(max_requests) * 2;
+    let refused = |error| Refusal::new(format!("--max-requests {max_requests}: {error}"));
+    let granted = match raise_fd_limit(SOCKETS) {
+        Ok(granted) => granted,
+        Err(limited) => {
+            raise_fd_limit(limited.limit.saturating_sub(FEWEST_SOCKETS)).map_err(refused)?
+        }
+    };
+    if granted < inbound + FEWEST_SOCKETS {
+        raise_fd_limit(inbound + FEWEST_SOCKETS).map_err(refused)?;
+    }
+    Ok(usize::try_from(granted - inbound).unwrap_or(usize::MAX))
+}
+
+/// Where machine code is kept: a folder that only its owner writes to. None where there is no home.
+fn cache_folder() -> Option<PathBuf> {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(caches.join("urlfetch"))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned()
+    })
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !text.contains('\0') => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("is not of the form NAME=VALUE".into()),
+    }
+}

@@ -1,0 +1,229 @@
+//! The server: listens, accepts, and stops in good order.
+
+use super::admin;
+use super::admission::Admission;
+use super::app::App;
+use super::connection;
+use super::journal::Journal;
+use super::metrics::Metrics;
+use crate::Sender;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// How many connections the kernel keeps for us until we accept them, if it likes.
+const BACKLOG: u32 = 4_096;
+/// After the signal to stop, how long a connection without a request is kept: its next request may be under way, and is answered with
+/// the word that it is the last.
+const LAST_WORD: Duration = Duration::from_millis(300);
+/// How long the answers to requests that were cut off may take to leave.
+const CUT: Duration = Duration::from_millis(500);
+/// How often a guest that computes is interrupted.
+const TICK: Duration = Duration::from_millis(10);
+
+/// What a server does with requests.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The whole environment of the application.
+    pub env: Vec<(String, String)>,
+    /// How long a request may take: the call of the application with all it does, before and after its answer.
+    pub timeout: Duration,
+    /// The most bytes that the body of a request may have.
+    pub max_body: u64,
+    /// How long requests in flight may go on after the signal to stop.
+    pub drain: Duration,
+}
+
+impl Default for ServeOptions {
+    /// No environment, a minute for a request, 100 MiB of body, half a minute to stop.
+    fn default() -> Self {
+        ServeOptions {
+            env: Vec::new(),
+            timeout: Duration::from_secs(60),
+            max_body: 100 << 20,
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What everything that serves has in common.
+pub(super) struct Shared {
+    pub(super) app: App,
+    pub(super) sender: Sender,
+    pub(super) options: ServeOptions,
+    pub(super) admission: Admission,
+    pub(super) journal: Arc<Journal>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) protocols: auto::Builder<TokioExecutor>,
+}
+
+/// A server that listens and does not answer yet.
+pub struct Server {
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+/// A server that has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// How many requests were cut off because they took longer than they were given.
+    pub cut_off: u64,
+}
+
+impl Server {
+    /// Listens at `address` for an application. Port 0 takes a free one: see [`address`](Self::address). Fails when the port is taken.
+    pub fn bind(
+        app: App,
+        sender: Sender,
+        options: ServeOptions,
+        address: SocketAddr,
+    ) -> io::Result<Self> {
+        let shared = Shared {
+            admission: Admission::new(app.instances()),
+            app,
+            sender,
+            options,
+            journal: Arc::default(),
+            metrics: Arc::new(Metrics::new()),
+            protocols: connection::protocols(),
+        };
+        Ok(Server {
+            shared: Arc::new(shared),
+            listener: listen(address)?,
+            admin: None,
+        })
+    }
+
+    /// Listens at a second address, for those who run the server: metrics.
+    pub fn bind_admin(&mut self, address: SocketAddr) -> io::Result<()> {
+        self.admin = Some(listen(address)?);
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Where it listens for those who run it.
+    pub fn admin_address(&self) -> Option<io::Result<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr)
+    }
+
+    /// The requests it answers and has answered.
+    pub fn journal(&self) -> Arc<Journal> {
+        self.shared.journal.clone()
+    }
+
+    /// Answers until `stop`. Then everything that was accepted is answered still, within [`ServeOptions::drain`].
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Stopped {
+        let Server {
+            shared,
+            listener,
+            admin,
+        } = self;
+        let ticking = Ticking::start(&shared);
+        let admin = admin.map(|listener| tokio::spawn(admin::serve(shared.clone(), listener)));
+        let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
+        let serve =
+            |stream, peer| connection::serve(shared.clone(), stream, peer, graceful.watcher());
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        connections.spawn(serve(stream, peer));
+                    }
+                    Err(error) => {
+                        // Out of descriptors, mostly: some will be closed soon.
+                        tracing::warn!(target: "serve", %error, "cannot accept a connection");
+                        sleep(Duration::from_millis(10)).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        tracing::info!(target: "serve", in_flight = shared.admission.in_flight(), "stopping");
+        shared.admission.stop();
+        // Whom the kernel has let in is served, whether we had time for him or not.
+        while let Some((stream, peer)) = waiting(&listener).await {
+            connections.spawn(serve(stream, peer));
+        }
+        drop(listener);
+        let ended = timeout(shared.options.drain, async {
+            sleep(LAST_WORD.min(shared.options.drain)).await;
+            graceful.shutdown().await;
+            shared.admission.empty().await;
+        });
+        let mut cut_off = 0;
+        if ended.await.is_err() {
+            cut_off = shared.admission.in_flight();
+            tracing::warn!(target: "serve", cut_off, "stopped before every request had ended");
+            shared.admission.cut();
+            // Whoever was cut off is told so, if he listens.
+            let _ = timeout(CUT, async {
+                shared.admission.empty().await;
+                while connections.join_next().await.is_some() {}
+            })
+            .await;
+        }
+        if let Some(admin) = admin {
+            admin.abort();
+        }
+        drop(ticking);
+        Stopped { cut_off }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // So that a server can follow another one at once. Elsewhere than on Unix it would let two listen at the same port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// A connection that is there already; none when there is none.
+async fn waiting(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    poll_fn(|cx| match listener.poll_accept(cx) {
+        Poll::Ready(Ok(accepted)) => Poll::Ready(Some(accepted)),
+        Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// Moves the engine's epoch on, from a thread of its own: the others may all be computing. Ends when it is dropped.
+struct Ticking {
+    _alive: std::sync::mpsc::Sender<()>,
+}
+
+impl Ticking {
+    fn start(shared: &Shared) -> Self {
+        let engine = shared.app.engine.clone();
+        let (alive, ended) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            use std::sync::mpsc::RecvTimeoutError;
+            while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                engine.increment_epoch();
+            }
+        });
+        Ticking { _alive: alive }
+    }
+}
