@@ -183,6 +183,7 @@ fn sender(args: &ServeArgs) -> Result<Sender, Refusal> {
         extra_roots_pem,
         // Each request in flight has a socket of its own; the others are for what requests fetch.
         max_connections: Some(sockets(args.max_requests)?),
+        ..SenderOptions::default()
     };
     Sender::new(options).map_err(|error| named(path, &error))
 }

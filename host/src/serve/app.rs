@@ -157,7 +157,7 @@ fn config(shape: &Shape, cache: Option<PathBuf>) -> Config {
         // A guest that computes gives its thread back at every tick of the epoch.
         .epoch_interruption(true)
         .memory_init_cow(true)
-        // Keeping track of tasks costs a third of a small request, and without WASI 0.3 there are none.
+        // Without WASI 0.3 there are no tasks to keep track of.
         .concurrency_support(shape.is_concurrent());
     if let Some(folder) = cache {
         let mut cache = CacheConfig::new();

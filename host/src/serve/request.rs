@@ -34,7 +34,9 @@ pub(super) async fn answer(
     let record = shared.journal.open(peer, &request);
     let ending = Ending::of(record, &shared.journal, &shared.metrics);
     let mut response = admit(&shared, &ending, request).await;
-    if is_http1 && shared.admission.is_stopping() {
+    // Who says what cannot be served does not go on with it.
+    let is_last = response.status().is_client_error() && ending.record.has_failed();
+    if is_http1 && (is_last || shared.admission.is_stopping()) {
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));

@@ -158,7 +158,8 @@ impl Server {
         }
         tracing::info!(target: "serve", in_flight = shared.admission.in_flight(), "stopping");
         shared.admission.stop();
-        // Whom the kernel has let in is served, whether we had time for him or not.
+        // Whom the kernel has let in is served, whether we had time for him or not. A sleeping runtime asks the kernel.
+        sleep(Duration::from_millis(1)).await;
         while let Some((stream, peer)) = waiting(&listener).await {
             connections.spawn(serve(stream, peer));
         }
@@ -200,7 +201,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// A connection that is there already; none when there is none.
+/// A connection that is there already; none when there is none. True only when the runtime has asked the kernel a moment ago.
 async fn waiting(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     poll_fn(|cx| match listener.poll_accept(cx) {
         Poll::Ready(Ok(accepted)) => Poll::Ready(Some(accepted)),

@@ -74,9 +74,11 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
 #[test]
 #[cfg(unix)]
 fn it_says_where_it_listens_logs_one_line_for_each_request_and_ends_well_on_sigterm() {
-    on_sockets(|| async {
+    // Finding it may take a while: it may have to be built.
+    let mut command = command();
+    on_sockets(|| async move {
         let origin = Loopback::start().await.unwrap();
-        let mut serving = command()
+        let mut serving = command
             .args([
                 "serve",
                 "--addr",

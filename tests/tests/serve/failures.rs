@@ -67,7 +67,7 @@ fn an_application_that_ends_without_an_answer_is_a_500_that_says_why_in_the_log(
 fn an_answer_that_breaks_off_does_not_look_whole() {
     on_sockets(|| async {
         let (p2, p3) = (Serving::ordinary(), Serving::of(SERVED_P3));
-        for (serving, wanted) in [(p2, "begun"), (p3, "b\r\nhello from \r\n")] {
+        for (serving, wanted) in [(p2, "begun"), (p3, "B\r\nhello from \r\n")] {
             let served = serving.start().await;
             let answer = served.get("/broken").await;
             assert_eq!((answer.status, answer.text()), (200, wanted));
