@@ -2,6 +2,8 @@
 
 #[path = "cli/components.rs"]
 mod components;
+#[path = "cli/serve.rs"]
+mod serve;
 
 use serde_json::Value;
 use std::io::Write;

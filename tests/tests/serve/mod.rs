@@ -1,7 +1,6 @@
 //! `urlfetch serve`: real requests over real sockets to applications that answer, trap, loop, stall, print, upload and fetch.
 
 mod client;
-mod command;
 mod failures;
 mod fetching;
 mod limits;
