@@ -5,8 +5,9 @@ use super::{Refusal, Verdict, args, output};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use urlfetch_host::serve::{App, AppOptions, LogFormat, ServeOptions, Server, start_log};
+use urlfetch_host::serve::{App, AppOptions, LogFormat, ServeOptions, Server, listen, start_log};
 use urlfetch_host::{
     AllowedHost, BlockedNetwork, EgressPolicy, Part, Sender, SenderOptions, raise_fd_limit,
 };
@@ -93,6 +94,13 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
     let sender = sender(&args)?;
     let runtime = super::runtime()?;
     let ended = runtime.block_on(async {
+        // Before the application is compiled: that may take a while.
+        let listener = bind("--addr", args.addr)?;
+        let admin = args.admin.map(|admin| bind("--admin", admin)).transpose()?;
+        let mut lines = format!("listening on http://{}\n", listener.1);
+        if let Some((_, admin)) = &admin {
+            lines.push_str(&format!("admin on http://{admin}\n"));
+        }
         let options = AppOptions {
             instances: args.max_requests,
             cache: cache_folder().filter(|_| !args.no_cache),
@@ -101,7 +109,8 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
             .await
             .map_err(Refusal::new)?;
         tracing::info!(
-            target: "serve", interface = app.interface(),
+            target: "serve",
+            interface = app.interface(),
             composed = app.is_composed(),
             instances = app.instances(),
             core_instances_each = app.needs().core_instances,
@@ -111,24 +120,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
         );
         let options = ServeOptions {
             env: args.env,
-            timeout: Duration::from_secs_f64(args.timeout),
+            timeout: seconds(args.timeout),
             max_body: args.max_body << 20,
-            drain: Duration::from_secs_f64(args.drain),
+            drain: seconds(args.drain),
         };
-        let mut server = Server::bind(app, sender, options, args.addr)
-            .map_err(|error| taken("--addr", args.addr, &error))?;
-        let address = server
-            .address()
-            .map_err(|error| taken("--addr", args.addr, &error))?;
-        let mut lines = format!("listening on http://{address}\n");
-        if let Some(admin) = args.admin {
-            server
-                .bind_admin(admin)
-                .map_err(|error| taken("--admin", admin, &error))?;
-            if let Some(Ok(admin)) = server.admin_address() {
-                lines.push_str(&format!("admin on http://{admin}\n"));
-            }
-        }
+        let admin = admin.map(|(listener, _)| listener);
+        let server = Server::new(app, sender, options, listener.0, admin);
         let mut signals = Signals::listen()?;
         output::print(lines.as_bytes())?;
         let (stop, stopping) = oneshot::channel::<()>();
@@ -157,9 +154,19 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
     ended
 }
 
-/// An address that cannot be listened at.
-fn taken(option: &str, address: SocketAddr, error: &std::io::Error) -> Refusal {
-    Refusal::new(format!("{option} '{address}': {error}"))
+/// What is too long to be said is for ever.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+/// Listens, and says where.
+fn bind(option: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Refusal> {
+    listen(address)
+        .and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        })
+        .map_err(|error| Refusal::new(format!("{option} '{address}': {error}")))
 }
 
 /// What requests are sent by: everything that the options say about the way out.

@@ -31,4 +31,4 @@ pub use journal::{Journal, KEPT_REQUESTS};
 pub use limits::Needs;
 pub use log::{LogFormat, start_log};
 pub use record::{Answer, KEPT_CALLS, Record, RequestOutcome};
-pub use server::{ServeOptions, Server, Stopped};
+pub use server::{ServeOptions, Server, Stopped, listen};

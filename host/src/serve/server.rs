@@ -81,13 +81,14 @@ pub struct Stopped {
 }
 
 impl Server {
-    /// Listens at `address` for an application. Port 0 takes a free one: see [`address`](Self::address). Fails when the port is taken.
-    pub fn bind(
+    /// Serves an application to those who come to `listener`, and metrics to those who come to `admin`: see [`listen`].
+    pub fn new(
         app: App,
         sender: Sender,
         options: ServeOptions,
-        address: SocketAddr,
-    ) -> io::Result<Self> {
+        listener: TcpListener,
+        admin: Option<TcpListener>,
+    ) -> Self {
         let shared = Shared {
             admission: Admission::new(app.instances()),
             app,
@@ -97,27 +98,11 @@ impl Server {
             metrics: Arc::new(Metrics::new()),
             protocols: connection::protocols(),
         };
-        Ok(Server {
+        Server {
             shared: Arc::new(shared),
-            listener: listen(address)?,
-            admin: None,
-        })
-    }
-
-    /// Listens at a second address, for those who run the server: metrics.
-    pub fn bind_admin(&mut self, address: SocketAddr) -> io::Result<()> {
-        self.admin = Some(listen(address)?);
-        Ok(())
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// Where it listens for those who run it.
-    pub fn admin_address(&self) -> Option<io::Result<SocketAddr>> {
-        self.admin.as_ref().map(TcpListener::local_addr)
+            listener,
+            admin,
+        }
     }
 
     /// The requests it answers and has answered.
@@ -189,7 +174,8 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens, with room for those who come all at once. Port 0 takes a free one. Needs a tokio runtime; fails when the port is taken.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,

@@ -73,15 +73,7 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
     ];
     for (args, wanted) in cases {
         let ran = urlfetch(&[&["serve"], args].concat());
-        // The log goes to stderr too; the refusal is its last line.
-        let line = ran.stderr.lines().last().unwrap_or_default();
-        let line = line.strip_prefix("urlfetch: ").unwrap_or_default();
-        assert_eq!(
-            (ran.code, &*ran.stdout),
-            (2, ""),
-            "{args:?}: {}",
-            ran.stderr
-        );
+        let line = ran.refused();
         assert!(
             wanted.iter().all(|part| line.contains(part)),
             "{args:?}: {}",

@@ -12,10 +12,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use urlfetch_host::serve::{
-    App, AppOptions, Journal, Record, RequestOutcome, ServeOptions, Server, Stopped,
+    App, AppOptions, Journal, Record, RequestOutcome, ServeOptions, Server, Stopped, listen,
 };
 use urlfetch_host::{EgressPolicy, Part, Sender, SenderOptions};
 use urlfetch_tests::on_sockets;
@@ -67,12 +68,14 @@ impl Serving {
             ..SenderOptions::default()
         });
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Server::bind(app, sender.unwrap(), self.options, any).unwrap();
-        server.bind_admin(any).unwrap();
+        let (listener, admin) = (listen(any).unwrap(), listen(any).unwrap());
+        let address = |listener: &TcpListener| listener.local_addr().unwrap();
+        let (public, private) = (address(&listener), address(&admin));
+        let server = Server::new(app, sender.unwrap(), self.options, listener, Some(admin));
         let (stop, stopping) = oneshot::channel();
         Served {
-            address: server.address().unwrap(),
-            admin: server.admin_address().unwrap().unwrap(),
+            address: public,
+            admin: private,
             journal: server.journal(),
             stop,
             running: tokio::spawn(server.run(async { drop(stopping.await) })),
