@@ -27,8 +27,8 @@ const BACKLOG: u32 = 4_096;
 const LAST_WORD: Duration = Duration::from_millis(300);
 /// How long the answers to requests that were cut off may take to leave.
 const CUT: Duration = Duration::from_millis(500);
-/// How often a guest that computes is interrupted.
-const TICK: Duration = Duration::from_millis(10);
+/// How often a guest that computes is interrupted. A runtime looks for what its sockets have to say once in some tens of such turns.
+const TICK: Duration = Duration::from_millis(2);
 
 /// What a server does with requests.
 #[derive(Clone, Debug)]

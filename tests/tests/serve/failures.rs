@@ -79,7 +79,7 @@ fn an_answer_that_breaks_off_does_not_look_whole() {
 #[test]
 fn a_guest_that_loops_holds_no_thread_and_ends_when_its_time_is_over() {
     on_sockets(|| async {
-        let served = Serving::within(SOON).start().await;
+        let served = Serving::within(3 * SOON).start().await;
         // This runtime has one thread: whoever keeps it keeps everybody waiting.
         let looping = begin(&served, "/loop", false).await;
         assert_eq!(served.get("/hello").await.status, 200);
