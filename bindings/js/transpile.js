@@ -10,6 +10,6 @@ const [component = here('../../target/urlfetch.wasm')] = process.argv.slice(2);
 const name = basename(component, '.wasm');
 const outDir = here(`dist/${name}`);
 
-const { files } = await transpile(component, { name, outDir, map: { 'wasi:http/*': '../../http.js#*' } });
+const { files } = await transpile(component, { name, outDir, map: { 'wasi:http/*': '../../src/http.js#*' } });
 await rm(outDir, { recursive: true, force: true });
 await writeFiles(files);

@@ -1,26 +1,25 @@
-//! `cargo xtask js`: the component in Node, transpiled by jco (bindings/js).
+//! `cargo xtask js`: the component in Node, transpiled by jco, and the package for JavaScript (bindings/js).
 
 use std::fs;
 use std::time::SystemTime;
 
 use crate::doctor::version_in;
-use crate::shell::{Failure, Program, program, root};
+use crate::shell::{Failure, Program, built, program, root, skip};
 
 const FOLDER: &str = "bindings/js";
 /// The oldest Node that the tests are run by.
 const NODE: (u32, u32) = (20, 0);
 
-/// Fetches the packages that the lock file names, transpiles what `component` writes, and runs the tests. Says that it was skipped
-/// where Node or npm is missing.
+/// Fetches the packages that the lock file names, transpiles what `component` writes, and runs the tests. Where Node or npm is missing
+/// it is skipped, unless CI=true says that nothing may be.
 pub(crate) fn run(component: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     let node = program("node").args(["--version"]).probe();
     let can_run = node.is_some_and(|version| version_in(&version) >= Some(NODE));
     if !can_run || npm(["--version"]).probe().is_none() {
-        println!(
-            "skipped: Node {}.{} or later, with npm, is not installed",
+        return skip(&format!(
+            "Node {}.{} or later, with npm, is not installed: https://nodejs.org",
             NODE.0, NODE.1
-        );
-        return Ok(());
+        ));
     }
     component()?;
     if !is_installed() {
@@ -28,7 +27,7 @@ pub(crate) fn run(component: impl FnOnce() -> Result<(), Failure>) -> Result<(),
         npm(["install", "--no-save", "--no-audit", "--no-fund"]).run()?;
     }
     npm(["run", "build"]).run()?;
-    npm(["test"]).run()
+    npm(["test"]).env("URLFETCH", built("urlfetch")).run()
 }
 
 fn npm<const N: usize>(args: [&str; N]) -> Program {

@@ -121,10 +121,11 @@ enum Command {
     /// An example that imports urlfetch:rpc is composed with the component; one that links the crate is complete as it is. Each
     /// folder of examples/ has a README with the commands that run it.
     Examples,
-    /// Run the component in Node, transpiled by jco.
+    /// Build the JavaScript package and run its tests.
     ///
-    /// Fetches what bindings/js/package-lock.json names, transpiles target/urlfetch.wasm and runs the tests of bindings/js. Where Node 20
-    /// or npm is missing it says so and does nothing.
+    /// Fetches what bindings/js/package-lock.json names, transpiles target/urlfetch.wasm by jco, and runs the tests of bindings/js: in Node,
+    /// and, from the packed package, inside a component and behind HTTP on every host that is installed. Skipped loudly without Node 20 and
+    /// npm; with CI=true in the environment that is a failure.
     Js,
     /// Vendor the standard WASI 0.2.0 WIT into wit/deps, with its license.
     ///
@@ -137,7 +138,7 @@ enum Command {
     /// Exactly what CI runs, in its order, stopping at the first failure.
     ///
     /// Formatting, wit --check, the floors (who may depend on whom), tidy, licenses where cargo-deny is installed, clippy with
-    /// warnings denied for the host, the component and all guest programs, the tests, those of the Python package, the component in Node, the demo.
+    /// warnings denied for the host, the component and all guest programs, the tests, those of the Python and the JavaScript package, the demo.
     Ci {
         /// Then what takes long: each fuzz target for a minute, and a soak of 100,000 fetches.
         #[arg(long)]

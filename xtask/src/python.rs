@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::shell::{Failure, cargo, program, root};
+use crate::shell::{Failure, built, cargo, program, root, skip};
 
 const PACKAGE: &str = "bindings/python";
 /// Whose programs the tests run, as they are.
@@ -16,16 +16,14 @@ const OLDEST: (u32, u32) = (3, 11);
 /// Everything, or nothing where there is no Python to run it, unless CI=true says that nothing may be skipped.
 pub(crate) fn run() -> Result<(), Failure> {
     let Some(python) = python() else {
-        let line = format!("no Python {}.{} or later with venv", OLDEST.0, OLDEST.1);
-        if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
-            return Err(Failure::because(line));
-        }
-        println!("skipped: {line}");
-        return Ok(());
+        return skip(&format!(
+            "Python {}.{} or later, with venv, is not installed: https://www.python.org",
+            OLDEST.0, OLDEST.1
+        ));
     };
     cargo(["build", "--bin", "urlfetch", "--bin", "loopback-origin"]).run()?;
     // Not by `cargo run`: with other programs selected it would build the host a second time.
-    program(built(Path::new("urlfetch")))
+    program(built("urlfetch"))
         .args(["component", "-o", "target/urlfetch.wasm"])
         .run()?;
     let tools = Tools::install(&python)?;
@@ -167,18 +165,11 @@ fn import_path() -> Result<std::ffi::OsString, Failure> {
 /// PATH with the `urlfetch` that was just built before any other.
 fn with_our_command() -> Result<std::ffi::OsString, Failure> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    joined(std::iter::once(built(Path::new(""))).chain(std::env::split_paths(&path)))
+    joined(std::iter::once(built("")).chain(std::env::split_paths(&path)))
 }
 
 fn joined(folders: impl Iterator<Item = PathBuf>) -> Result<std::ffi::OsString, Failure> {
     std::env::join_paths(folders).map_err(|error| Failure::because(error.to_string()))
-}
-
-/// Where cargo put a program.
-fn built(name: &Path) -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("debug").join(name)
 }
 
 /// The first interpreter that is new enough and has venv.
@@ -199,7 +190,7 @@ struct Origin {
 impl Origin {
     fn start() -> Result<Self, Failure> {
         let failed = |what: &str| Failure::because(format!("the loopback origin {what}"));
-        let mut process = Command::new(built(Path::new("loopback-origin")))
+        let mut process = Command::new(built("loopback-origin"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -29,6 +29,22 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
+/// Where cargo put a program of this workspace.
+pub(crate) fn built(name: &str) -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("debug").join(name)
+}
+
+/// Says what is skipped and why; with CI=true in the environment nothing may be, and it is a failure.
+pub(crate) fn skip(line: &str) -> Result<(), Failure> {
+    if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
+        return Err(Failure::because(line));
+    }
+    println!("skipped: {line}");
+    Ok(())
+}
+
 /// A program about to be run at the root.
 pub(crate) struct Program(Command);
 

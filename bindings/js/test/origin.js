@@ -42,6 +42,12 @@ const routes = {
   },
   /** `/bytes/1000`: so many zeros. */
   bytes: (_, response, bytes) => response.end(Buffer.alloc(Number(bytes))),
+  /** A header twice, and one with bytes that windows-1252 reads otherwise. */
+  headers: (_, response) => {
+    response.setHeader('set-cookie', ['a=1', 'b=2']);
+    response.setHeader('x-latin', '\x80\x9f\xe9');
+    response.end();
+  },
   /** `/status/404`. */
   status: (_, response, status) => response.writeHead(Number(status)).end(),
   /** Never answers. */

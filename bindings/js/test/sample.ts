@@ -1,0 +1,51 @@
+// What TypeScript must accept, and below what it must refuse: `tsc --noEmit` judges.
+
+import {
+  Client, type FetchResponse, InvalidArgumentError, type Rpc, UrlfetchError, WaitCanceller, createRpc, fetch, fetchSync, makeFetchCall, waitAll, waitAny,
+} from 'urlfetch-rpc';
+
+export async function all(urls: string[]): Promise<FetchResponse[]> {
+  return Promise.all(urls.map((url) => fetch(url, { deadline: 2.5, headers: { 'x-a': 1 } })));
+}
+
+export function started(url: string): Rpc {
+  const rpc: Rpc = createRpc({ deadline: 5, callback: () => console.log(rpc.getResult().headers.get('content-type')) });
+  rpc.callback = undefined;
+  return makeFetchCall(rpc, url, { method: 'POST', payload: new Uint8Array(3), headers: [['x-a', 'b']], followRedirects: false });
+}
+
+export function firstOf(rpcs: Rpc[]): Rpc | undefined {
+  const timer = new WaitCanceller({ after: 2 });
+  const first = waitAny([...rpcs, timer]);
+  waitAll(new Set(rpcs));
+  return first instanceof WaitCanceller ? undefined : first;
+}
+
+export function kindOf(error: unknown): string {
+  if (error instanceof UrlfetchError || error instanceof InvalidArgumentError) return `${error.kind} ${error.phase} ${error.code}`;
+  return 'other';
+}
+
+export function settings(client: Client): number | undefined {
+  client.setMaxInFlight(10, 2);
+  client.setAllowedOrigins(['https://example.com']);
+  client.defaultDeadline = undefined;
+  return client.defaultDeadline;
+}
+
+declare const console: { log(value: unknown): void };
+
+// @ts-expect-error a URL is a string
+fetchSync(new Uint8Array(1));
+// @ts-expect-error a deadline is a number
+createRpc({ deadline: '5' });
+// @ts-expect-error a header has a value
+fetchSync('https://example.com/', { headers: { 'x-a': undefined } });
+// @ts-expect-error an iterator cannot be read again
+waitAny([createRpc()].values());
+// @ts-expect-error a canceller would end nothing
+waitAll([new WaitCanceller()]);
+// @ts-expect-error a callback is a function
+createRpc({ callback: 'no function' });
+// @ts-expect-error rpcs come from a client
+new UrlfetchError();

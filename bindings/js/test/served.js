@@ -1,0 +1,44 @@
+// Hosts that serve a composed application on a free loopback port, until they are stopped.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { delimiter, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The command of this repository: what xtask names, else what cargo has built. */
+export const urlfetch = process.env.URLFETCH ?? fileURLToPath(new URL('../../../target/debug/urlfetch', import.meta.url));
+
+/** The environment in which that command is the first on PATH. */
+export const environment = { ...process.env, PATH: `${dirname(urlfetch)}${delimiter}${process.env.PATH}` };
+
+const HOSTS = {
+  'urlfetch serve': (app) => [urlfetch, 'serve', app, '--addr', '127.0.0.1:0', '--env', 'URLFETCH_ALLOW_PRIVATE=1'],
+  'wasmtime serve': (app) => [
+    'wasmtime', 'serve', '-Scli', '-Opooling-allocator=n', '--addr', '127.0.0.1:0', '--env', 'URLFETCH_ALLOW_PRIVATE=1', app,
+  ],
+};
+
+/** Those that are installed; ours always is. */
+export function hosts() {
+  const found = spawnSync('wasmtime', ['--version']).status === 0;
+  if (!found) console.log('skipped: wasmtime is not installed (cargo install wasmtime-cli)');
+  return Object.keys(HOSTS).filter((name) => found || !name.startsWith('wasmtime'));
+}
+
+/** Serves `app`: its address, and `stop()`. */
+export async function serve(host, app) {
+  const [command, ...args] = HOSTS[host](app);
+  const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  const url = await new Promise((found, failed) => {
+    const see = (chunk) => {
+      said += chunk;
+      const address = /(?:Serving HTTP|listening) on (http:\/\/[^/\s]+)/.exec(said);
+      if (address) found(address[1]);
+    };
+    server.stdout.on('data', see);
+    server.stderr.on('data', see);
+    server.once('error', failed);
+    server.once('exit', (code) => failed(new Error(`${host} has ended with ${code}: ${said}`)));
+  });
+  return { url, said: () => said, stop: () => server.kill() };
+}
