@@ -3,16 +3,16 @@
 use super::compose::names;
 use crate::programs;
 use std::path::{Path, PathBuf};
-use urlfetch_host::COMPONENT;
+use urlfetch_host::{AllowedHost, COMPONENT};
 
 /// What a manifest says of one component, and the folder it lies in.
-struct Manifest {
+pub(super) struct Manifest {
     folder: PathBuf,
     component: toml::Table,
 }
 
 impl Manifest {
-    fn read(example: &str) -> Self {
+    pub(super) fn read(example: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../examples")
             .join(example);
@@ -23,6 +23,13 @@ impl Manifest {
             .unwrap();
         let component = manifest["component"][triggered].as_table().unwrap().clone();
         Manifest { folder, component }
+    }
+
+    /// Where it lets its component go, in the words of our policy.
+    pub(super) fn allowed_outbound_hosts(&self) -> Vec<AllowedHost> {
+        let hosts = self.component["allowed_outbound_hosts"].as_array();
+        let hosts = hosts.unwrap().iter().map(|host| host.as_str().unwrap());
+        hosts.map(|host| host.parse().unwrap()).collect()
     }
 
     /// A path in it, relative to the root of the repository.

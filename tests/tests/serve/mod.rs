@@ -1,6 +1,7 @@
 //! `urlfetch serve`: real requests over real sockets to applications that answer, trap, loop, stall, print, upload and fetch.
 
 mod client;
+mod examples;
 mod failures;
 mod fetching;
 mod limits;
