@@ -1,25 +1,41 @@
 //! `cargo xtask js`: the component in Node, transpiled by jco, and the package for JavaScript (bindings/js).
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::SystemTime;
 
 use crate::doctor::version_in;
-use crate::shell::{Failure, Program, built, program, root, skip};
+use crate::server::{Says, Server};
+use crate::shell::{Failure, Program, built, program, root, skip, with_our_command};
 
 const FOLDER: &str = "bindings/js";
 /// The oldest Node that the tests are run by.
 const NODE: (u32, u32) = (20, 0);
+/// Since when Node runs what componentize-py makes without this flag, which it then does not know.
+const EXTENDED_CONST: (u32, u32) = (21, 0);
+const EXTENDED_CONST_FLAG: &str = "--experimental-wasm-extended-const";
 
-/// Fetches the packages that the lock file names, transpiles what `component` writes, and runs the tests. Where Node or npm is missing
-/// it is skipped, unless CI=true says that nothing may be.
+/// Builds the package, and runs its tests. Where Node or npm is missing it is skipped, unless CI=true says that nothing may be.
 pub(crate) fn run(component: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
-    let node = program("node").args(["--version"]).probe();
-    let can_run = node.is_some_and(|version| version_in(&version) >= Some(NODE));
-    if !can_run || npm(["--version"]).probe().is_none() {
-        return skip(&format!(
+    if install(component)?.is_none() {
+        return Ok(());
+    }
+    npm(["test"]).env("URLFETCH", built("urlfetch")).run()
+}
+
+/// Fetches the packages that the lock file names, transpiles what `component` writes, and tells the version of Node; none when it was
+/// skipped.
+pub(crate) fn install(
+    component: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Option<String>, Failure> {
+    let node = version().filter(|version| version_in(version) >= Some(NODE));
+    if node.is_none() || npm(["--version"]).probe().is_none() {
+        skip(&format!(
             "Node {}.{} or later, with npm, is not installed: https://nodejs.org",
             NODE.0, NODE.1
-        ));
+        ))?;
+        return Ok(None);
     }
     component()?;
     if !is_installed() {
@@ -27,7 +43,38 @@ pub(crate) fn run(component: impl FnOnce() -> Result<(), Failure>) -> Result<(),
         npm(["install", "--no-save", "--no-audit", "--no-fund"]).run()?;
     }
     npm(["run", "build"]).run()?;
-    npm(["test"]).env("URLFETCH", built("urlfetch")).run()
+    Ok(node)
+}
+
+/// Makes a component of an application in JavaScript.
+pub(crate) fn bundle(app: &str, output: &str) -> Result<(), Failure> {
+    program("node")
+        .args([&format!("{FOLDER}/src/bundle.js"), app, "-o", output])
+        .env("PATH", with_our_command()?)
+        .run()
+}
+
+/// Serves a component in Node.
+pub(crate) fn serve(app: &str, env: &[(&str, &str)]) -> Result<Server, Failure> {
+    program("node")
+        .args([&format!("{FOLDER}/transpile.js"), app])
+        .run()?;
+    let name = Path::new(app).file_stem().unwrap_or_default();
+    let mut command = Command::new("node");
+    if version_in(&version().unwrap_or_default()) < Some(EXTENDED_CONST) {
+        command.arg(EXTENDED_CONST_FLAG);
+    }
+    command
+        .arg(format!("{FOLDER}/serve.js"))
+        .arg(name)
+        .envs(env.iter().copied());
+    Server::start(command, Says::OnStdout("Serving HTTP on "))
+        .map_err(|said| Failure::because(format!("{FOLDER}/serve.js: {said}")))
+}
+
+/// `v20.20.2`, say; none where there is no Node.
+fn version() -> Option<String> {
+    program("node").args(["--version"]).probe()
 }
 
 fn npm<const N: usize>(args: [&str; N]) -> Program {

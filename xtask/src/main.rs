@@ -7,7 +7,9 @@ mod floors;
 mod fuzz;
 mod hosts;
 mod js;
+mod matrix;
 mod python;
+mod server;
 mod shell;
 mod tidy;
 mod toolchain;
@@ -127,6 +129,10 @@ enum Command {
     /// and, from the packed package, inside a component and behind HTTP on every host that is installed. Skipped loudly without Node 20 and
     /// npm; with CI=true in the environment that is a failure.
     Js,
+    /// Measure what the component does on each host that runs here, and write the table of README.md.
+    ///
+    /// Serves the example fan-out and the conformance app by `urlfetch serve`, by `wasmtime serve` and, where Node is, by jco.
+    Matrix,
     /// Vendor the standard WASI 0.2.0 WIT into wit/deps, with its license.
     ///
     /// The files are those of the registry package `wasi` 0.12.1, fetched by cargo. They are never edited by hand.
@@ -193,6 +199,10 @@ fn run(command: Command) -> Result<(), Failure> {
             examples::run(urlfetch)
         }
         Command::Js => js::run(component),
+        Command::Matrix => {
+            toolchain::ensure_wasm_target()?;
+            matrix::run(urlfetch)
+        }
         Command::Wit { check } => wit::run(check),
         Command::Ci { long } => ci::run(long),
         Command::Tidy => tidy::run(),

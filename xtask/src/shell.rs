@@ -102,6 +102,13 @@ impl Program {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Runs it and returns what it printed on stdout, also when it failed; its stderr is ours.
+    pub(crate) fn read_even_if_it_fails(mut self) -> Result<String, Failure> {
+        self.0.stderr(std::process::Stdio::inherit());
+        let output = self.0.output().map_err(|error| self.cannot_run(&error))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// The first line that it prints, when it runs and succeeds. For asking after versions: nothing is shown.
     pub(crate) fn probe(mut self) -> Option<String> {
         let output = self
