@@ -45,8 +45,8 @@ pub(crate) struct ServeArgs {
     /// Trust the certificates in this PEM file as well.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<String>,
-    /// A host that may be fetched from, [SCHEME://]HOST[:PORT]; HOST may be *.NAME or *, PORT may be *. May be repeated; every
-    /// hop is judged. Without it every host may.
+    /// A host that may be fetched from, [SCHEME://]HOST[:PORT]; HOST may be *.NAME, a network or *, PORT may be FROM..TO or *: what
+    /// Spin's allowed_outbound_hosts say. May be repeated; every hop is judged. Without it every host may.
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<AllowedHost>,
     /// A network that is never connected to, whatever name led there: 10.0.0.0/8, say, or `private` for all that is not public. May
