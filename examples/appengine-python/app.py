@@ -14,7 +14,7 @@ register()
 
 
 def application(environ, start_response):
-    if os.environ.get("ALLOW_PRIVATE"):
+    if os.environ.get("URLFETCH_ALLOW_PRIVATE") == "1":
         # Loopback and private addresses are refused unless a program says otherwise.
         shared().set_allow_private(True)
     urls = parse_qs(environ["QUERY_STRING"]).get("url", [])
@@ -35,3 +35,11 @@ def application(environ, start_response):
 
 
 IncomingHandler = handler(application)
+
+if __name__ == "__main__":
+    # As ordinary Python: wsgiref, one request at a time, on a free port.
+    from wsgiref.simple_server import make_server
+
+    with make_server("127.0.0.1", 0, application) as server:
+        print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
+        server.serve_forever()

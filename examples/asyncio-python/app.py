@@ -16,7 +16,7 @@ urlfetch.aio.install()
 
 
 def main():
-    if os.environ.get("ALLOW_PRIVATE"):
+    if os.environ.get("URLFETCH_ALLOW_PRIVATE") == "1":
         urlfetch.shared().set_allow_private(True)
     asyncio.run(background.main(os.environ["URL"]))
     asyncio.run(native.main(os.environ["URL"]))

@@ -1,33 +1,28 @@
 //! `cargo xtask python`: builds the Python package, and runs its tests as ordinary Python, inside a component and behind HTTP.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::shell::{Failure, built, cargo, program, root, skip};
+use crate::hosts::ALLOW_PRIVATE;
+use crate::server::{Says, Server};
+use crate::shell::{Failure, Program, built, cargo, joined, program, root, skip, with_our_command};
 
 const PACKAGE: &str = "bindings/python";
 /// Whose programs the tests run, as they are.
-const EXAMPLES: [&str; 2] = ["examples/appengine-python", "examples/asyncio-python"];
+const EXAMPLES: [&str; 2] = [APP_ENGINE, "examples/asyncio-python"];
+/// The one that answers HTTP.
+const APP_ENGINE: &str = "examples/appengine-python";
 /// The oldest Python that the package supports.
 const OLDEST: (u32, u32) = (3, 11);
 
 /// Everything, or nothing where there is no Python to run it, unless CI=true says that nothing may be skipped.
 pub(crate) fn run() -> Result<(), Failure> {
-    let Some(python) = python() else {
-        return skip(&format!(
-            "Python {}.{} or later, with venv, is not installed: https://www.python.org",
-            OLDEST.0, OLDEST.1
-        ));
+    let Some(tools) = install()? else {
+        return Ok(());
     };
-    cargo(["build", "--bin", "urlfetch", "--bin", "loopback-origin"]).run()?;
-    // Not by `cargo run`: with other programs selected it would build the host a second time.
-    program(built("urlfetch"))
-        .args(["component", "-o", "target/urlfetch.wasm"])
-        .run()?;
-    let tools = Tools::install(&python)?;
-    install_package(&tools)?;
     check(&tools)?;
     let origin = Origin::start()?;
     println!("-- as ordinary Python");
@@ -39,18 +34,43 @@ pub(crate) fn run() -> Result<(), Failure> {
         .env("PYTHONPATH", import_path()?)
         .run()?;
     println!("-- inside a component");
-    let whole = bundle(&tools)?;
+    let whole = "target/python/tests.wasm";
+    let paths = EXAMPLES.iter().flat_map(|path| ["--path", path]);
+    tools
+        .bundle(&format!("{PACKAGE}/tests/inside.py"), whole)?
+        .args(["--world", "command-and-handler"])
+        .args(paths)
+        .run()?;
     tools
         .python()
-        .args([format!("{PACKAGE}/tests/run_inside.py"), whole.clone()])
+        .args([&format!("{PACKAGE}/tests/run_inside.py"), whole])
         .env("ORIGIN", &origin.url)
         .run()?;
     println!("-- behind HTTP");
-    serve(&tools, &origin, &whole)
+    serve(&tools, &origin, whole)
+}
+
+/// Puts the package and what it is tested with where [`Tools`] finds them; none when it was skipped.
+pub(crate) fn install() -> Result<Option<Tools>, Failure> {
+    let Some(python) = python() else {
+        skip(&format!(
+            "Python {}.{} or later, with venv, is not installed: https://www.python.org",
+            OLDEST.0, OLDEST.1
+        ))?;
+        return Ok(None);
+    };
+    cargo(["build", "--bin", "urlfetch", "--bin", "loopback-origin"]).run()?;
+    // Not by `cargo run`: with other programs selected it would build the host a second time.
+    program(built("urlfetch"))
+        .args(["component", "-o", "target/urlfetch.wasm"])
+        .run()?;
+    let tools = Tools::install(&python)?;
+    install_package(&tools)?;
+    Ok(Some(tools))
 }
 
 /// The interpreters of one virtual environment, `target/python/venv`.
-struct Tools(PathBuf);
+pub(crate) struct Tools(PathBuf);
 
 impl Tools {
     /// Installs what requirements.txt pins, unless exactly that is there.
@@ -76,14 +96,45 @@ impl Tools {
         Ok(tools)
     }
 
-    fn python(&self) -> crate::shell::Program {
+    fn python(&self) -> Program {
         // Nothing is written beside the sources, and what is found is what was installed.
         program(self.0.join("python")).env("PYTHONDONTWRITEBYTECODE", "1")
     }
 
-    fn pip<const N: usize>(&self, args: [&str; N]) -> crate::shell::Program {
+    fn pip<const N: usize>(&self, args: [&str; N]) -> Program {
         let quiet = ["-m", "pip", "--disable-pip-version-check"];
         self.python().args(quiet).args(args)
+    }
+
+    /// Makes one component of a module and what it imports: `python -m urlfetch.bundle`, to be given more arguments.
+    fn bundle(&self, app: &str, output: &str) -> Result<Program, Failure> {
+        Ok(self
+            .python()
+            .args(["-m", "urlfetch.bundle", app, "--output", output])
+            .env("PATH", with_our_command()?))
+    }
+
+    /// `3.11.7`, say.
+    pub(crate) fn version(&self) -> String {
+        let version = self.python().args(["--version"]).probe();
+        version.map_or_else(String::new, |line| line.replace("Python ", ""))
+    }
+
+    /// Writes the example that answers HTTP, as a component.
+    pub(crate) fn example(&self, output: &str) -> Result<(), Failure> {
+        self.bundle(&format!("{APP_ENGINE}/app.py"), output)?.run()
+    }
+
+    /// The same, by this interpreter and without a component around it.
+    pub(crate) fn serve_example(&self) -> Result<Server, Failure> {
+        let (name, value) = ALLOW_PRIVATE;
+        let mut command = Command::new(self.0.join("python"));
+        command
+            .arg(format!("{APP_ENGINE}/app.py"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env(name, value);
+        Server::start(command, Says::OnStdout("listening on "))
+            .map_err(|said| Failure::because(format!("{APP_ENGINE}/app.py: {said}")))
     }
 }
 
@@ -127,49 +178,32 @@ fn check(tools: &Tools) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One component of all tests; making it takes longer than running it.
-fn bundle(tools: &Tools) -> Result<String, Failure> {
-    let whole = "target/python/tests.wasm".to_owned();
-    let app = format!("{PACKAGE}/tests/inside.py");
-    let paths = EXAMPLES.iter().flat_map(|path| ["--path", path]);
-    tools
-        .python()
-        .args(["-m", "urlfetch.bundle", &app, "--output", &whole])
-        .args(["--world", "command-and-handler"])
-        .args(paths)
-        .env("PATH", with_our_command()?)
-        .run()?;
-    Ok(whole)
-}
-
-/// On every host that is installed.
+/// On our own host, and on `wasmtime serve` where that is installed.
 fn serve(tools: &Tools, origin: &Origin, whole: &str) -> Result<(), Failure> {
-    if program("wasmtime").args(["--version"]).probe().is_none() {
+    let urlfetch = built("urlfetch");
+    let mut hosts = vec![vec![urlfetch.as_os_str(), "serve".as_ref()]];
+    if program("wasmtime").args(["--version"]).probe().is_some() {
+        let wasmtime = ["wasmtime", "serve", "-Scli", "-Opooling-allocator=n"];
+        hosts.push(wasmtime.map(OsStr::new).into());
+    } else {
         println!("skipped: wasmtime is not installed (cargo install wasmtime-cli)");
-        return Ok(());
     }
-    tools
-        .python()
-        .args([&format!("{PACKAGE}/tests/served.py"), whole])
-        .args(["wasmtime", "serve", "-Scli", "-Opooling-allocator=n"])
-        .args(["--addr", "127.0.0.1:0", "--env", "ALLOW_PRIVATE=1"])
-        .env("ORIGIN", &origin.url)
-        .run()
+    let (name, value) = ALLOW_PRIVATE;
+    for host in hosts {
+        tools
+            .python()
+            .args([&format!("{PACKAGE}/tests/served.py"), whole])
+            .args(host)
+            .args(["--addr", "127.0.0.1:0", "--env", &format!("{name}={value}")])
+            .env("ORIGIN", &origin.url)
+            .run()?;
+    }
+    Ok(())
 }
 
 /// The tests, and the programs they run.
-fn import_path() -> Result<std::ffi::OsString, Failure> {
+fn import_path() -> Result<OsString, Failure> {
     joined(EXAMPLES.iter().map(|path| root().join(path)))
-}
-
-/// PATH with the `urlfetch` that was just built before any other.
-fn with_our_command() -> Result<std::ffi::OsString, Failure> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    joined(std::iter::once(built("")).chain(std::env::split_paths(&path)))
-}
-
-fn joined(folders: impl Iterator<Item = PathBuf>) -> Result<std::ffi::OsString, Failure> {
-    std::env::join_paths(folders).map_err(|error| Failure::because(error.to_string()))
 }
 
 /// The first interpreter that is new enough and has venv.

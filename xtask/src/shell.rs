@@ -1,6 +1,6 @@
 //! Running other programs from the root of the repository, and the one way in which a command fails.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,6 +34,17 @@ pub(crate) fn built(name: &str) -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     target.join("debug").join(name)
+}
+
+/// PATH with the `urlfetch` that was just built before any other.
+pub(crate) fn with_our_command() -> Result<OsString, Failure> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    joined(std::iter::once(built("")).chain(std::env::split_paths(&path)))
+}
+
+/// What a variable says that lists these folders.
+pub(crate) fn joined(folders: impl Iterator<Item = PathBuf>) -> Result<OsString, Failure> {
+    std::env::join_paths(folders).map_err(|error| Failure::because(error.to_string()))
 }
 
 /// Says what is skipped and why; with CI=true in the environment nothing may be, and it is a failure.

@@ -33,7 +33,7 @@ def main(whole, *command):
         watchdog.cancel()
         host.kill()
         host.wait()
-    print(f"served by {' '.join(command[:2])}: 5 requests answered as expected")
+    print(f"served by {os.path.basename(command[0])} {command[1]}: 5 requests answered as expected")
 
 
 def listening(host):
