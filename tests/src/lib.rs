@@ -1,11 +1,10 @@
 //! What the tests share: conformance vectors and what plays them, the component as one object, worlds with a watchdog, an origin of
-//! raw bytes, a host of handlers, the soak, and goldens.
+//! raw bytes, the soak, and goldens.
 //!
 //! It drives the component by its exports only, through `urlfetch-host`; nothing here knows what the component decides.
 
 mod at_most;
 mod golden;
-mod handler_host;
 mod instance;
 mod raw_origin;
 pub mod soak;
@@ -13,7 +12,6 @@ pub mod vectors;
 mod watched;
 
 pub use golden::check_golden;
-pub use handler_host::HandlerHost;
 pub use instance::{Client, FUEL, Instance, Rpc, request};
 pub use raw_origin::RawOrigin;
 pub use watched::on_sockets;

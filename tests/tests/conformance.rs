@@ -1,10 +1,13 @@
 //! Every vector in every world, and the proof that vectors can fail.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
-use urlfetch_host::{Harness, HarnessOptions, Sender, SenderOptions, World};
-use urlfetch_tests::HandlerHost;
+use tokio::runtime::Runtime;
+use urlfetch_host::serve::{App, AppOptions, ServeOptions, Server, listen};
+use urlfetch_host::{Part, Sender, SenderOptions};
 use urlfetch_tests::vectors::{
     Case, Ended, Need, Target, WorldName, app, cut_off, expectations, falsehoods, load_all, parse,
     play, run, shown_elsewhere, uncovered,
@@ -44,18 +47,27 @@ fn every_vector_holds_over_sockets_through_the_stock_sender() {
     conforms(&WorldName::Stock);
 }
 
-/// As `urlfetch conformance` judges any host: the app is composed, served, and asked over a socket. What it adds to our sender must be
-/// nothing.
+/// As `urlfetch conformance` judges any host, and the host is `urlfetch serve`. What it adds to our sender must be nothing.
 #[test]
 fn every_vector_holds_in_the_app_that_is_served() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (_host, target) = runtime.block_on(async {
-        let harness = Harness::new(HarnessOptions::default()).unwrap();
-        let handler = harness.handler(&app().unwrap()).unwrap();
-        let world = World::Pooled(Sender::new(SenderOptions::default()).unwrap());
-        let host = HandlerHost::start(harness, handler, world).await.unwrap();
-        let target = Target::find(&host.url()).await.unwrap();
-        (host, target)
+    let runtime = Runtime::new().unwrap();
+    let target = runtime.block_on(async {
+        let part = Part {
+            name: "the conformance app".to_owned(),
+            bytes: app().unwrap(),
+        };
+        let options = AppOptions {
+            instances: 32,
+            cache: Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("machine-code")),
+        };
+        let app = App::load(part, &options).await.unwrap();
+        let sender = Sender::new(SenderOptions::default()).unwrap();
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = Server::new(app, sender, ServeOptions::default(), listener, None);
+        // For as long as the runtime is there.
+        tokio::spawn(server.run(std::future::pending()));
+        Target::find(&url).await.unwrap()
     });
     conforms(&WorldName::Served {
         host: "pooled".to_owned(),

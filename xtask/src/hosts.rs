@@ -12,7 +12,8 @@ const VERSION: &str = "48.0.8";
 const FEATURES: &str = "serve,run,component-model-async,cranelift,cache,logging,parallel-compilation,pooling-allocator";
 /// `tests/expectations` has its known failures by this name.
 pub(crate) const NAME: &str = "wasmtime-serve";
-
+/// What lets an example fetch private addresses: in the environment it is served with.
+pub(crate) const ALLOW_PRIVATE: (&str, &str) = ("URLFETCH_ALLOW_PRIVATE", "1");
 /// Where the app goes, from the root.
 pub(crate) const APP: &str = "target/conformance-app.wasm";
 
@@ -62,7 +63,7 @@ pub(crate) fn wasmtime() -> Result<PathBuf, Failure> {
 }
 
 /// Serves an application by `wasmtime serve`: with the pooling allocator, as it serves by itself; without, when it was built without.
-pub(crate) fn serve(wasmtime: &Path, app: &str, env: &[&str]) -> Result<Server, Failure> {
+pub(crate) fn serve(wasmtime: &Path, app: &str, env: &[(&str, &str)]) -> Result<Server, Failure> {
     let without_pool: [&[&str]; 2] = [&[], &["-Opooling-allocator=n"]];
     let mut said = String::new();
     for options in without_pool {
@@ -70,7 +71,10 @@ pub(crate) fn serve(wasmtime: &Path, app: &str, env: &[&str]) -> Result<Server, 
         command
             .args(["serve", "-Scli", "--addr", "127.0.0.1:0"])
             .args(options)
-            .args(env.iter().flat_map(|variable| ["--env", variable]))
+            .args(
+                env.iter()
+                    .map(|(name, value)| format!("--env={name}={value}")),
+            )
             .arg(app);
         match Server::start(command, Says::OnStderr("Serving HTTP on ")) {
             Ok(server) => return Ok(server),

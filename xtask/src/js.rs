@@ -29,8 +29,7 @@ pub(crate) fn run(component: impl FnOnce() -> Result<(), Failure>) -> Result<(),
 pub(crate) fn install(
     component: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<Option<String>, Failure> {
-    let node = version().filter(|version| version_in(version) >= Some(NODE));
-    if node.is_none() || npm(["--version"]).probe().is_none() {
+    if !is_there() {
         skip(&format!(
             "Node {}.{} or later, with npm, is not installed: https://nodejs.org",
             NODE.0, NODE.1
@@ -43,7 +42,13 @@ pub(crate) fn install(
         npm(["install", "--no-save", "--no-audit", "--no-fund"]).run()?;
     }
     npm(["run", "build"]).run()?;
-    Ok(node)
+    Ok(version())
+}
+
+/// Whether there is a Node that is new enough, with npm.
+pub(crate) fn is_there() -> bool {
+    let node = version().is_some_and(|version| version_in(&version) >= Some(NODE));
+    node && npm(["--version"]).probe().is_some()
 }
 
 /// Makes a component of an application in JavaScript.

@@ -1,53 +1,68 @@
-//! What the example fan-out shows of the host that serves it, as one JSON object: a row of the README's matrix but for its score.
+//! What an application shows of the host that serves it, as one JSON object: the example fan-out a row of the README's matrix but for
+//! its score, any other that fetches every `url=` of its query how long ten take it.
 
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
+use std::time::Instant;
 use urlfetch_host::Loopback;
 use urlfetch_tests::Instance;
 
 /// Seconds that a host may take for one answer: ten fetches in sequence and the example's own deadline take less.
 const PATIENCE: Option<f64> = Some(60.0);
-/// What the origin lets a fetch wait.
-const SLOW: &str = "/delay/200/10";
+/// What the origin lets a fetch wait, and how much it answers with.
+const SLOW: &str = "/delay/200/13";
 
 fn main() -> ExitCode {
-    let Some(app) = std::env::args().nth(1) else {
-        eprintln!(
-            "usage: host-row URL, where the example fan-out is served and may fetch private addresses"
-        );
-        return ExitCode::from(2);
-    };
+    let args: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    match runtime.map(|runtime| runtime.block_on(row(app))) {
-        Ok(Ok(row)) => {
+    let shown = runtime.map(|runtime| match &args[..] {
+        [url] => Some(runtime.block_on(row(url))),
+        [option, url] if option == "--ten" => Some(runtime.block_on(ten(url))),
+        _ => None,
+    });
+    match shown.transpose() {
+        None => {
+            eprintln!(
+                "usage: host-row URL, or host-row --ten URL: an application that may fetch private addresses"
+            );
+            ExitCode::from(2)
+        }
+        Some(Ok(Ok(row))) => {
             println!("{row}");
             ExitCode::SUCCESS
         }
-        Ok(Err(reason)) => {
+        Some(Ok(Err(reason))) => {
             eprintln!("host-row: {reason}");
             ExitCode::FAILURE
         }
-        Err(error) => {
+        Some(Err(error)) => {
             eprintln!("host-row: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The example, as it is served.
+/// An application, as it is served.
 struct App {
     url: String,
     instance: Instance,
 }
 
 impl App {
-    /// What it answers for these URLs, in their order, and how long it took.
-    async fn fetch(&mut self, urls: &[String]) -> Result<(Vec<Value>, f64), String> {
+    async fn new(url: &str) -> Self {
+        App {
+            url: url.to_owned(),
+            instance: Instance::pooled().await,
+        }
+    }
+
+    /// What it answers for these URLs, which must be a 200.
+    async fn ask(&mut self, urls: &[String]) -> Result<String, String> {
         let query: Vec<String> = urls.iter().map(|url| format!("url={url}")).collect();
-        let url = format!("{}/?{}", self.url.trim_end_matches('/'), query.join("&"));
+        let url = format!("{}?{}", self.url, query.join("&"));
         let client = self.instance.client().await;
         let rpc = self.instance.get(client, &url, PATIENCE).await;
         let response = self
@@ -56,6 +71,15 @@ impl App {
             .await
             .map_err(|error| error.detail)?;
         let text = String::from_utf8_lossy(&response.content).into_owned();
+        match response.status {
+            200 => Ok(text),
+            status => Err(format!("{status}: {text}")),
+        }
+    }
+
+    /// What the example fan-out tells of these URLs, in their order, and how long they took it.
+    async fn fetch(&mut self, urls: &[String]) -> Result<(Vec<Value>, f64), String> {
+        let text = self.ask(urls).await?;
         let mut answer: Value =
             serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
         let took = answer["took_ms"].as_f64();
@@ -73,10 +97,29 @@ impl App {
     }
 }
 
-async fn row(url: String) -> Result<Value, String> {
+/// How long an application takes to answer for ten slow fetches, seen from outside.
+async fn ten(url: &str) -> Result<Value, String> {
     let origin = Loopback::start().await.map_err(|error| error.to_string())?;
-    let instance = Instance::pooled().await;
-    let mut app = App { url, instance };
+    let mut app = App::new(url).await;
+    // Some hosts compile at the first request.
+    app.ask(&[origin.url("/bytes/1")]).await?;
+    let before = origin.requests();
+    let began = Instant::now();
+    let text = app.ask(&vec![origin.url(SLOW); 10]).await?;
+    let took = began.elapsed();
+    // As JSON, or a line for each.
+    let told = text.matches("\"bytes\": 13,").count() + text.matches("200 13\n").count();
+    match (told, origin.requests() - before) {
+        (10, 10) => Ok(json!({ "ten_ms": took.as_secs_f64() * 1e3 })),
+        (_, requests) => Err(format!(
+            "{requests} requests of ten have come, and it says: {text}"
+        )),
+    }
+}
+
+async fn row(url: &str) -> Result<Value, String> {
+    let origin = Loopback::start().await.map_err(|error| error.to_string())?;
+    let mut app = App::new(&format!("{url}/")).await;
 
     let (whole, _) = app.fetch_one(origin.url("/bytes/100000")).await?;
     let fetch = (&whole["status"], &whole["bytes"]) == (&json!(200), &json!(100_000));
