@@ -3,7 +3,7 @@
 use crate::bindings::UrlfetchPre;
 use crate::{COMPONENT, HostError, State, handing_over};
 use std::sync::{Mutex, PoisonError};
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine};
 
 /// What every session of one kind shares.
@@ -31,6 +31,11 @@ impl Compiled {
         Ok(slot.insert(compiled).clone())
     }
 
+    /// Somebody's component, compiled and linked with everything the guests of a harness may import.
+    pub(crate) fn link(&self, wasm: &[u8]) -> Result<InstancePre<State>, HostError> {
+        link(&self.engine, &self.linker, wasm)
+    }
+
     fn compile(metered: bool) -> Result<Self, HostError> {
         let mut config = Config::new();
         config.wasm_component_model(true).consume_fuel(metered);
@@ -39,10 +44,7 @@ impl Compiled {
         // The async linker only: the other one blocks threads, and virtual time does not wait for threads.
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(HostError::Link)?;
         handing_over::add_to_linker(&mut linker).map_err(HostError::Link)?;
-        let component = Component::from_binary(&engine, COMPONENT).map_err(HostError::Compile)?;
-        let pre = linker
-            .instantiate_pre(&component)
-            .map_err(HostError::Link)?;
+        let pre = link(&engine, &linker, COMPONENT)?;
         let urlfetch = UrlfetchPre::new(pre).map_err(HostError::Link)?;
         Ok(Compiled {
             engine,
@@ -50,4 +52,13 @@ impl Compiled {
             urlfetch,
         })
     }
+}
+
+fn link(
+    engine: &Engine,
+    linker: &Linker<State>,
+    wasm: &[u8],
+) -> Result<InstancePre<State>, HostError> {
+    let component = Component::from_binary(engine, wasm).map_err(HostError::Compile)?;
+    linker.instantiate_pre(&component).map_err(HostError::Link)
 }

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http_body::Body;
 use tokio::sync::oneshot;
 use wasmtime::Store;
-use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
@@ -19,12 +18,7 @@ pub struct Handler {
 
 impl Handler {
     pub(crate) fn compile(compiled: &Compiled, wasm: &[u8]) -> Result<Self, HostError> {
-        let component =
-            Component::from_binary(&compiled.engine, wasm).map_err(HostError::Compile)?;
-        let pre = compiled
-            .linker
-            .instantiate_pre(&component)
-            .map_err(HostError::Link)?;
+        let pre = compiled.link(wasm)?;
         Ok(Handler {
             pre: ProxyPre::new(pre).map_err(HostError::Link)?,
         })

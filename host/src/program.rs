@@ -4,7 +4,6 @@ use crate::engine::Compiled;
 use crate::{HostError, State};
 use bytes::Bytes;
 use wasmtime::Store;
-use wasmtime::component::Component;
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
@@ -67,12 +66,7 @@ impl Output {
 
 impl Program {
     pub(crate) fn compile(compiled: &Compiled, wasm: &[u8]) -> Result<Self, HostError> {
-        let component =
-            Component::from_binary(&compiled.engine, wasm).map_err(HostError::Compile)?;
-        let pre = compiled
-            .linker
-            .instantiate_pre(&component)
-            .map_err(HostError::Link)?;
+        let pre = compiled.link(wasm)?;
         Ok(Program {
             pre: CommandPre::new(pre).map_err(HostError::Link)?,
         })

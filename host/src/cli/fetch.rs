@@ -195,17 +195,6 @@ fn world(args: &FetchArgs) -> Result<World, Refusal> {
     if args.stock {
         return Ok(World::Stock);
     }
-    let named = |path: &str, error: &dyn std::fmt::Display| {
-        Refusal::new(format!("--ca-file '{path}': {error}"))
-    };
-    let path = args.ca_file.as_deref().unwrap_or_default();
-    let extra_roots_pem = match &args.ca_file {
-        Some(path) => std::fs::read(path).map_err(|error| named(path, &error))?,
-        None => Vec::new(),
-    };
-    if args.ca_file.is_some() && extra_roots_pem.is_empty() {
-        return Err(named(path, &"is empty"));
-    }
     let egress = if args.allow_private {
         EgressPolicy::default()
     } else {
@@ -213,12 +202,9 @@ fn world(args: &FetchArgs) -> Result<World, Refusal> {
     };
     let options = SenderOptions {
         egress,
-        extra_roots_pem,
         ..SenderOptions::default()
     };
-    Ok(World::Pooled(
-        Sender::new(options).map_err(|error| named(path, &error))?,
-    ))
+    super::ca_file::sender(args.ca_file.as_deref(), options).map(World::Pooled)
 }
 
 /// The argument at fault, and what the component says of it.

@@ -2,6 +2,7 @@
 
 mod amount;
 mod args;
+mod ca_file;
 mod component;
 mod compose;
 mod conformance;

@@ -183,28 +183,16 @@ fn bind(option: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), 
 
 /// What requests are sent by: everything that the options say about the way out.
 fn sender(args: &ServeArgs) -> Result<Sender, Refusal> {
-    let named = |path: &str, error: &dyn std::fmt::Display| {
-        Refusal::new(format!("--ca-file '{path}': {error}"))
-    };
-    let path = args.ca_file.as_deref().unwrap_or_default();
-    let extra_roots_pem = match &args.ca_file {
-        Some(path) => std::fs::read(path).map_err(|error| named(path, &error))?,
-        None => Vec::new(),
-    };
-    if args.ca_file.is_some() && extra_roots_pem.is_empty() {
-        return Err(named(path, &"is empty"));
-    }
     let options = SenderOptions {
         egress: EgressPolicy {
             allowed_hosts: args.allow_host.clone(),
             blocked_networks: args.block_network.clone(),
         },
-        extra_roots_pem,
         // Each request in flight has a socket of its own; the others are for what requests fetch.
         max_connections: Some(sockets(args.max_requests)?),
         ..SenderOptions::default()
     };
-    Sender::new(options).map_err(|error| named(path, &error))
+    super::ca_file::sender(args.ca_file.as_deref(), options)
 }
 
 /// How many sockets there are for outbound connections, when every request in flight has its own.

@@ -162,6 +162,8 @@ impl Player {
             }
             "pass" => {
                 let seconds = step["seconds"].as_f64().unwrap_or_default();
+                // A guest's sleep waits for the host's clock, which is virtual wherever times are judged. That nothing of ours runs
+                // meanwhile is what the step says.
                 std::thread::sleep(Duration::from_secs_f64(seconds));
                 Ok(())
             }
