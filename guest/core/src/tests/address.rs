@@ -187,6 +187,12 @@ fn ipv6_outside_global_unicast_is_refused() {
 }
 
 #[test]
+fn ipv4_inside_ipv6_has_no_leading_zero() {
+    refuses(&["[::ffff:08.8.8.8]", "[::ffff:8.8.8.00]"]);
+    lets_through(&["[::ffff:8.0.0.8]"]);
+}
+
+#[test]
 fn a_private_ipv4_address_inside_ipv6_is_refused() {
     refuses(&[
         "[::ffff:127.0.0.1]",

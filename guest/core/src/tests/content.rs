@@ -81,6 +81,17 @@ fn too_large_an_answer_is_an_error_that_carries_what_was_kept() {
     );
 }
 
+#[test]
+fn a_content_length_beyond_64_bits_is_malformed() {
+    for length in ["18446744073709551615", "18446744073709551616"] {
+        let body = answer(200).header("content-length", length).piece("a");
+        assert_eq!(
+            under_cap(4, body).unwrap_err().kind,
+            ErrorKind::MalformedReply
+        );
+    }
+}
+
 /// Semantics.md 20.5.
 #[test]
 fn a_cut_content_passes_check_success_when_that_is_asked_for_and_no_other_failure_does() {

@@ -140,6 +140,29 @@ fn a_gzip_stream_without_content_ends_though_it_never_does() {
 }
 
 #[test]
+fn gzip_without_content_may_be_twice_the_cap_and_64_kib_long() {
+    let cap = 1_000;
+    // A member with a name so long that the whole is `most` bytes.
+    let of_length = |most: usize| {
+        let name = vec!["n"; most - gzip(b"").len() - 1].concat();
+        let mut member = flate2::GzBuilder::new()
+            .filename(name)
+            .write(Vec::new(), flate2::Compression::best());
+        member.write_all(b"").unwrap();
+        let packed = member.finish().unwrap();
+        assert_eq!(packed.len(), most);
+        answer(200).header("content-encoding", "gzip").piece(packed)
+    };
+    let most = 2 * cap as usize + 65_536;
+    assert_eq!(under_cap(cap, of_length(most)).unwrap().content, b"");
+    let error = under_cap(cap, of_length(most + 1)).unwrap_err();
+    assert_eq!(
+        (error.kind, error.phase),
+        (ErrorKind::MalformedReply, Phase::Decode)
+    );
+}
+
+#[test]
 fn the_cap_counts_decoded_bytes_exactly() {
     let body = |length: usize| {
         answer(200)

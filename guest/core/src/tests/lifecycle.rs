@@ -224,8 +224,11 @@ fn hops_tell_every_exchange_and_its_instants() {
             "http://a.example/next",
             answer(404).pause(50).piece("gone").late(100),
         );
-    let rpc = program.start(get(URL));
+    program.poll_for(7);
     let start = program.now;
+    let rpc = program.start(get(URL));
+    let call = program.service.call(rpc).unwrap();
+    assert_eq!(call.started_at(), start);
     assert_eq!(program.hops(rpc).len(), 1);
     assert_eq!(
         (program.hops(rpc)[0].status, program.hops(rpc)[0].head_at),

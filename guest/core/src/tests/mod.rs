@@ -15,6 +15,7 @@ mod queue;
 mod redirect_safety;
 mod redirects;
 mod requests;
+mod room;
 mod scenario;
 mod settings;
 mod starting;
