@@ -181,6 +181,12 @@ impl Client {
         self.set(|policy| policy.set_max_response(bytes))
     }
 
+    /// How many bytes a URL may have, 10,240 at first, 1 to 20,480, and whether every port is fetched: off at first, when only 80 to
+    /// 90, 440 to 450 and those from 1,024 are, as on App Engine.
+    pub fn set_url_limits(&self, max_length: u32, any_port: bool) -> Result<(), ErrorKind> {
+        self.set(|policy| policy.set_url_limits(max_length, any_port))
+    }
+
     /// The product text of `user-agent`; none stands for `urlfetch/VERSION`, empty adds nothing.
     pub fn set_user_agent(&self, mut text: Option<String>) -> Result<(), ErrorKind> {
         self.set(|policy| policy.set_user_agent(text.take()))

@@ -111,6 +111,7 @@ fn a_sealed_client_refuses_every_change_but_what_it_serves() {
     assert_eq!(client.set_max_redirects(1), misuse);
     assert_eq!(client.set_follow_308(true), misuse);
     assert_eq!(client.set_max_response(1), misuse);
+    assert_eq!(client.set_url_limits(1, true), misuse);
     assert_eq!(client.set_user_agent(None), misuse);
     assert_eq!(client.set_allowed_origins(&[]), misuse);
     assert_eq!(client.set_allow_private(true), misuse);

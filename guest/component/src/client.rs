@@ -71,6 +71,10 @@ impl GuestClient for Client {
         self.set(&mut |policy| policy.set_max_response(bytes))
     }
 
+    fn set_url_limits(&self, max_length: u32, any_port: bool) -> Set {
+        self.set(&mut |policy| policy.set_url_limits(max_length, any_port))
+    }
+
     fn set_user_agent(&self, mut text: Option<String>) -> Set {
         self.set(&mut |policy| policy.set_user_agent(text.take()))
     }

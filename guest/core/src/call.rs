@@ -135,8 +135,8 @@ impl Call {
             ..FetchError::local(kind, detail)
         };
         let invalid = |error: UrlError| fail(ErrorKind::InvalidUrl, error.text());
-        let parsed = Url::parse(&request.url);
-        if let Err(error @ UrlError::TooLong) = parsed {
+        let parsed = Url::parse_within(policy.url_limits(), &request.url);
+        if let Err(error @ UrlError::TooLong(_)) = parsed {
             return Err(invalid(error));
         }
         request.check_size()?;

@@ -6,7 +6,7 @@ use crate::{
     ErrorKind, address,
     text::{cut, join},
     time,
-    url::Url,
+    url::{Url, UrlLimits},
 };
 
 /// The deadline of an rpc that was given none: 5 seconds (semantics.md 20.3).
@@ -19,6 +19,8 @@ pub const MAX_IN_FLIGHT: u32 = 100;
 pub const MAX_REDIRECTS: u32 = 5;
 /// Bytes of decoded content kept before anyone changes it: 32 MiB (semantics.md 12.1).
 pub const MAX_RESPONSE: u32 = 1 << 25;
+/// The most bytes of a URL that can be allowed. Hosts refuse a target beyond 65,534 bytes, and an escape has three for one.
+pub const MAX_URL_LIMIT: u32 = 20_480;
 /// What `user-agent` says unless the policy says otherwise.
 pub const USER_AGENT: &str = concat!("urlfetch/", env!("CARGO_PKG_VERSION"));
 
@@ -37,6 +39,7 @@ pub struct Policy {
     max_per_origin: u32,
     max_redirects: u32,
     max_response: u32,
+    url_limits: UrlLimits,
     user_agent: Option<String>,
     allowed_origins: Vec<AllowedOrigin>,
     /// Follow 308 like 307.
@@ -62,6 +65,7 @@ impl Default for Policy {
             max_per_origin: MAX_IN_FLIGHT,
             max_redirects: MAX_REDIRECTS,
             max_response: MAX_RESPONSE,
+            url_limits: UrlLimits::default(),
             user_agent: None,
             allowed_origins: Vec::new(),
             follow_308: false,
@@ -146,6 +150,23 @@ impl Policy {
         Ok(())
     }
 
+    /// The rules about URLs that may be changed.
+    pub fn url_limits(&self) -> UrlLimits {
+        self.url_limits
+    }
+
+    /// Sets how many bytes a URL may have, 1 to [`MAX_URL_LIMIT`], and whether every port from 1 is fetched (semantics.md 13.2, 13.3).
+    pub fn set_url_limits(&mut self, max_length: u32, any_port: bool) -> Result<(), ErrorKind> {
+        if !(1..=MAX_URL_LIMIT).contains(&max_length) {
+            return Err(ErrorKind::InvalidArgument);
+        }
+        self.url_limits = UrlLimits {
+            max_length: max_length as usize,
+            any_port,
+        };
+        Ok(())
+    }
+
     /// The product text of `user-agent`; empty when nothing is to be added.
     pub fn user_agent(&self) -> &str {
         self.user_agent.as_deref().unwrap_or(USER_AGENT)
@@ -169,7 +190,7 @@ impl Policy {
     pub fn set_allowed_origins(&mut self, origins: &[String]) -> Result<(), ErrorKind> {
         let parsed: Option<Vec<_>> = origins
             .iter()
-            .map(|text| AllowedOrigin::parse(text))
+            .map(|text| AllowedOrigin::parse(text, self.url_limits))
             .collect();
         self.allowed_origins = parsed.ok_or(ErrorKind::InvalidArgument)?;
         Ok(())
@@ -204,14 +225,15 @@ struct AllowedOrigin {
 }
 
 impl AllowedOrigin {
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str, limits: UrlLimits) -> Option<Self> {
         let (front, star) = cut(text.as_bytes(), b"*");
         let below = !star.is_empty();
         if below && !(front.ends_with(b"//") && star.starts_with(b"*.")) {
             return None;
         }
         let (front, name) = text.split_at_checked(front.len())?;
-        let url = Url::parse(&join(&[front, name.get(2..).unwrap_or_default()])).ok()?;
+        let whole = join(&[front, name.get(2..).unwrap_or_default()]);
+        let url = Url::parse_within(limits, &whole).ok()?;
         // Nothing follows host and port.
         let marks = text
             .bytes()

@@ -66,7 +66,7 @@ impl Attempt<'_> {
                 None,
             );
         };
-        let url = match self.url.resolve(location) {
+        let url = match self.url.resolve(location, policy.url_limits()) {
             Ok(url) => url,
             Err(error) => {
                 let shown = shown(location, 200);

@@ -15,8 +15,36 @@ use crate::{
 #[path = "tests/url.rs"]
 mod tests;
 
-/// The longest URL in bytes (semantics.md 13.2 and 20.9): of the text as given, or of what a `Location` resolves to.
+/// The longest URL in bytes before anyone changes it (semantics.md 13.2 and 20.9).
 pub const MAX_URL: usize = 10_240;
+
+/// What an operator may change about the rules of semantics.md section 13.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UrlLimits {
+    /// Bytes of the text as given, or of what a `Location` resolves to (13.2).
+    pub max_length: usize,
+    /// Whether every port from 1 is fetched, and not only those of 13.3.
+    pub any_port: bool,
+}
+
+impl Default for UrlLimits {
+    /// App Engine's: [`MAX_URL`], and the ports of 13.3.
+    fn default() -> Self {
+        Self {
+            max_length: MAX_URL,
+            any_port: false,
+        }
+    }
+}
+
+impl UrlLimits {
+    fn check_length(self, text: &str) -> Result<(), UrlError> {
+        if text.len() > self.max_length {
+            return Err(UrlError::TooLong(self.max_length));
+        }
+        Ok(())
+    }
+}
 
 /// The longest host and the longest label of one (RFC 1035 section 2.3.4, as text and without a trailing dot).
 const MAX_HOST: usize = 253;
@@ -76,8 +104,8 @@ pub struct Url {
 /// Why a text is no URL that may be fetched (semantics.md section 13; the kind is invalid-url). Displays as one clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UrlError {
-    /// Longer than [`MAX_URL`] (13.2).
-    TooLong,
+    /// Longer than [`UrlLimits::max_length`] (13.2), which it holds.
+    TooLong(usize),
     /// Neither http nor https (13.1). Holds the scheme as given, cut to a readable length; empty when there is none.
     Scheme(String),
     /// There is no host (13.1).
@@ -97,17 +125,24 @@ pub enum UrlError {
 impl UrlError {
     /// One clause for a person.
     pub(crate) fn text(&self) -> String {
-        let port;
+        let number;
         let parts = match self {
-            UrlError::TooLong => ["the URL is longer than 10,240 bytes", "", ""],
+            UrlError::TooLong(limit) => {
+                number = decimal(*limit);
+                [
+                    "the URL is longer than ",
+                    &number,
+                    " bytes (set-url-limits)",
+                ]
+            }
             UrlError::Scheme(name) if name.is_empty() => ["the URL has no scheme", "", ONLY_HTTP],
             UrlError::Scheme(name) => ["the scheme is ", name, ONLY_HTTP],
             UrlError::NoHost => ["the URL has no host", "", ""],
             UrlError::Port(None) => ["the port is not a number up to 65535", "", ""],
-            UrlError::Port(Some(number)) => {
-                port = decimal((*number).into());
-                let only = "; only 80-90, 440-450 and 1024-65535 are fetched";
-                ["the port is ", &port, only]
+            UrlError::Port(Some(port)) => {
+                number = decimal((*port).into());
+                let only = "; only 80-90, 440-450 and 1024-65535 are fetched (set-url-limits)";
+                ["the port is ", &number, only]
             }
             UrlError::UserInfo => ["the URL has a user name or a password", "", ""],
             UrlError::Host(what) => [*what, "", ""],
@@ -133,21 +168,22 @@ impl Url {
     ///
     /// In path and query, what RFC 3986 does not allow there is percent-encoded; escapes and dot segments stay as they are.
     pub fn parse(text: &str) -> Result<Url, UrlError> {
-        if text.len() > MAX_URL {
-            return Err(UrlError::TooLong);
-        }
-        read(text.as_bytes(), None)
+        Self::parse_within(UrlLimits::default(), text)
+    }
+
+    /// The same within other limits.
+    pub fn parse_within(limits: UrlLimits, text: &str) -> Result<Url, UrlError> {
+        limits.check_length(text)?;
+        read(text.as_bytes(), None, limits)
     }
 
     /// Resolves the value of a `Location` header against this URL (RFC 3986 section 5.2, RFC 9110 section 10.2.2).
     ///
     /// The value is bytes, because no rule makes it text: what is not ASCII is percent-encoded byte by byte, in path and query.
     /// Dot segments of what it names are removed; a fragment is dropped, also that of RFC 9110's inheritance, as none is ever sent.
-    pub fn resolve(&self, location: &[u8]) -> Result<Url, UrlError> {
-        let url = read(trim(location), Some(self))?;
-        if url.text.len() > MAX_URL {
-            return Err(UrlError::TooLong);
-        }
+    pub fn resolve(&self, location: &[u8], limits: UrlLimits) -> Result<Url, UrlError> {
+        let url = read(trim(location), Some(self), limits)?;
+        limits.check_length(&url.text)?;
         Ok(url)
     }
 
@@ -253,7 +289,7 @@ fn trim(mut value: &[u8]) -> &[u8] {
 
 /// Reads a URI reference (RFC 3986 section 4.1) and resolves it against `base` (section 5.2.2). Without a base it must be absolute,
 /// and its path stays as it is.
-fn read(reference: &[u8], base: Option<&Url>) -> Result<Url, UrlError> {
+fn read(reference: &[u8], base: Option<&Url>, limits: UrlLimits) -> Result<Url, UrlError> {
     if reference.iter().any(u8::is_ascii_control) {
         return Err(UrlError::Control);
     }
@@ -295,7 +331,10 @@ fn read(reference: &[u8], base: Option<&Url>) -> Result<Url, UrlError> {
             (base.scheme, base.authority().as_bytes(), start)
         }
     };
-    build(scheme, authority, start, path, query)
+    let (host, digits) = split_authority(authority)?;
+    check_host(host)?;
+    let port = check_port(digits, limits.any_port)?.unwrap_or(scheme.default_port());
+    Ok(build(scheme, host, port, start, path, query))
 }
 
 /// Whether this is a scheme by its syntax (RFC 3986 section 3.1).
@@ -314,19 +353,16 @@ enum Start<'a> {
     Beside(&'a [u8]),
 }
 
-/// Judges the authority and writes the URL down, in one allocation.
+/// Writes the URL down, in one allocation.
 fn build(
     scheme: Scheme,
-    authority: &[u8],
+    host: &[u8],
+    port: u16,
     start: Start<'_>,
     path: &[u8],
     query: &[u8],
-) -> Result<Url, UrlError> {
-    let (host, digits) = split_authority(authority)?;
-    check_host(host)?;
-    let port = check_port(digits)?.unwrap_or(scheme.default_port());
-
-    let mut text = String::with_capacity(authority.len() + path.len() + query.len() + 16);
+) -> Url {
+    let mut text = String::with_capacity(host.len() + path.len() + query.len() + 16);
     text.push_str(scheme.prefix());
     for byte in host {
         push(&mut text, byte.to_ascii_lowercase());
@@ -355,13 +391,13 @@ fn build(
         }
     }
     push_encoded(&mut text, query);
-    Ok(Url {
+    Url {
         text,
         host_end,
         authority_end,
         port,
         scheme,
-    })
+    }
 }
 
 /// Appends the segments of `path`, where `text` ends in `/`, and obeys the dot segments (RFC 3986 section 5.2.4). `..` never climbs
@@ -460,7 +496,7 @@ const ODD_CHARACTER: UrlError =
     UrlError::Host("the host has a character other than letters, digits, '-', '_' and '.'");
 
 /// The port that is not the scheme's default by being absent, empty or 0 (semantics.md 13.3, 20.10).
-fn check_port(digits: &[u8]) -> Result<Option<u16>, UrlError> {
+fn check_port(digits: &[u8], any: bool) -> Result<Option<u16>, UrlError> {
     if digits.is_empty() {
         return Ok(None);
     }
@@ -468,6 +504,7 @@ fn check_port(digits: &[u8]) -> Result<Option<u16>, UrlError> {
     match port {
         Some(0) => Ok(None),
         Some(80..=90 | 440..=450 | 1024..) => Ok(port),
+        Some(_) if any => Ok(port),
         _ => Err(UrlError::Port(port)),
     }
 }

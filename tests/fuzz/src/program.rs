@@ -540,6 +540,13 @@ impl Model {
                 call!(self.client().call_set_max_response(client, *bytes)),
                 Some((1..=1 << 30).contains(bytes)),
             ),
+            Setting::UrlLimits(max_length, any_port) => (
+                call!(
+                    self.client()
+                        .call_set_url_limits(client, *max_length, *any_port)
+                ),
+                Some((1..=20_480).contains(max_length)),
+            ),
             Setting::UserAgent(text) => (
                 call!(self.client().call_set_user_agent(client, text.as_deref())),
                 None,

@@ -45,6 +45,7 @@ pub(crate) enum Setting {
     InFlight(u32, u32),
     Redirects(u8),
     MaxResponse(u32),
+    UrlLimits(u32, bool),
     UserAgent(Option<String>),
     Origins(Vec<String>),
     Follow308(bool),

@@ -107,6 +107,8 @@ pub(super) struct Settings {
     #[serde(rename = "follow-308")]
     pub(super) follow_308: Option<bool>,
     pub(super) max_response: Option<u32>,
+    /// Bytes of a URL, and whether any port is fetched.
+    pub(super) url_limits: Option<(u32, bool)>,
     pub(super) user_agent: Option<String>,
     #[serde(default)]
     pub(super) default_user_agent: bool,

@@ -20,6 +20,9 @@ pub(super) fn settings(change: &Settings) -> Vec<Setting> {
         change.max_redirects.map(Setting::MaxRedirects),
         change.follow_308.map(Setting::Follow308),
         change.max_response.map(Setting::MaxResponse),
+        change
+            .url_limits
+            .map(|(max_length, any_port)| Setting::UrlLimits(max_length, any_port)),
         user_agent.then(|| Setting::UserAgent(change.user_agent.clone())),
         change.allowed_origins.clone().map(Setting::AllowedOrigins),
         change.allow_private.map(Setting::AllowPrivate),

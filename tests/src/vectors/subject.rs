@@ -225,6 +225,12 @@ impl Here {
             Setting::MaxResponse(bytes) => {
                 call!(self, client.call_set_max_response(client, bytes))
             }
+            Setting::UrlLimits(max_length, any_port) => {
+                call!(
+                    self,
+                    client.call_set_url_limits(client, max_length, any_port)
+                )
+            }
             Setting::UserAgent(text) => {
                 call!(self, client.call_set_user_agent(client, text.as_deref()))
             }

@@ -85,6 +85,11 @@ class Client:
         with asking("max_response"):
             self._raw.set_max_response(_u32("size", size))
 
+    def set_url_limits(self, max_length: int = 10_240, any_port: bool = False) -> None:
+        """How many bytes a URL may have, 1 to 20,480, and whether every port is fetched: else 80 to 90, 440 to 450 and from 1,024."""
+        with asking("url_limits"):
+            self._raw.set_url_limits(_u32("max_length", max_length), bool(any_port))
+
     def set_user_agent(self, text: str | None) -> None:
         """The product text of `user-agent`, put behind a caller's own value. None stands for `urlfetch/VERSION`, "" for nothing."""
         with asking("user_agent"):

@@ -6,7 +6,7 @@ use crate::{ErrorKind, Policy, policy};
 #[test]
 fn settings_without_meaning_are_refused_and_change_nothing() {
     type Change = fn(&mut Policy) -> Result<(), ErrorKind>;
-    let changes: [Change; 17] = [
+    let changes: [Change; 19] = [
         |policy| policy.set_default_deadline(Some(0.0)),
         |policy| policy.set_default_deadline(Some(f64::NAN)),
         |policy| policy.set_maximum_deadline(-1.0),
@@ -18,6 +18,8 @@ fn settings_without_meaning_are_refused_and_change_nothing() {
         |policy| policy.set_max_redirects(101),
         |policy| policy.set_max_response(0),
         |policy| policy.set_max_response((1 << 30) + 1),
+        |policy| policy.set_url_limits(0, false),
+        |policy| policy.set_url_limits(20_481, true),
         |policy| policy.set_user_agent(Some("a\r\nb".into())),
         |policy| policy.set_user_agent(Some("caf\u{e9}".into())),
         |policy| policy.set_user_agent(Some("a".repeat(policy::MAX_USER_AGENT + 1))),

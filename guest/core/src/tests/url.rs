@@ -24,7 +24,8 @@ fn refused(text: &str) -> UrlError {
 
 fn resolved(base: &str, location: &[u8]) -> Result<String, UrlError> {
     let base = Url::parse(base).expect("the base is a URL");
-    base.resolve(location).map(|url| url.as_str().to_string())
+    base.resolve(location, UrlLimits::default())
+        .map(|url| url.as_str().to_string())
 }
 
 #[test]
@@ -177,7 +178,7 @@ fn ports_are_those_of_the_ranges() {
     }
     assert_eq!(
         UrlError::Port(Some(22)).to_string(),
-        "the port is 22; only 80-90, 440-450 and 1024-65535 are fetched"
+        "the port is 22; only 80-90, 440-450 and 1024-65535 are fetched (set-url-limits)"
     );
 }
 
@@ -361,10 +362,33 @@ fn the_path_as_given_keeps_its_dot_segments() {
 }
 
 #[test]
+fn every_port_from_1_is_read_where_the_limits_say_so() {
+    let limits = UrlLimits {
+        any_port: true,
+        ..UrlLimits::default()
+    };
+    for (port, read) in [
+        (1, 1),
+        (22, 22),
+        (591, 591),
+        (0, 80),
+        (80, 80),
+        (8080, 8080),
+    ] {
+        let url = Url::parse_within(limits, &format!("http://a:{port}/")).unwrap();
+        assert_eq!(url.port(), read);
+    }
+    let base = Url::parse("http://a/").unwrap();
+    assert_eq!(base.resolve(b"//b:22/", limits).unwrap().port(), 22);
+    let beyond = Url::parse_within(limits, "http://a:65536/");
+    assert_eq!(beyond, Err(UrlError::Port(None)));
+}
+
+#[test]
 fn length_is_measured_on_the_text_as_given() {
     let fits = format!("http://a/{}", "b".repeat(MAX_URL - 9));
     assert_eq!(parsed(&fits), fits);
-    assert_eq!(refused(&format!("{fits}b")), UrlError::TooLong);
+    assert_eq!(refused(&format!("{fits}b")), UrlError::TooLong(MAX_URL));
     let grows = format!("http://a/{}", " ".repeat(MAX_URL - 9));
     assert_eq!(parsed(&grows).len(), 9 + 3 * (MAX_URL - 9));
 }
@@ -380,11 +404,11 @@ fn length_of_a_location_is_measured_on_the_result() {
     );
     assert_eq!(
         resolved("http://a/x/y", fill.as_bytes()),
-        Err(UrlError::TooLong)
+        Err(UrlError::TooLong(MAX_URL))
     );
     assert_eq!(
         resolved("http://a/", format!("/b{fill}").as_bytes()),
-        Err(UrlError::TooLong)
+        Err(UrlError::TooLong(MAX_URL))
     );
     assert!(resolved("http://a/", format!("/b/../{fill}#{fill}").as_bytes()).is_ok());
     assert_eq!(
@@ -392,7 +416,7 @@ fn length_of_a_location_is_measured_on_the_result() {
             "http://a/",
             " ".repeat(5_000).replace(' ', "\u{e9}").as_bytes()
         ),
-        Err(UrlError::TooLong)
+        Err(UrlError::TooLong(MAX_URL))
     );
 }
 
@@ -581,7 +605,7 @@ fn same_document_compares_host_and_port_as_text_and_paths_decoded() {
 #[test]
 fn errors_are_one_clause_each() {
     for error in [
-        UrlError::TooLong,
+        UrlError::TooLong(MAX_URL),
         UrlError::Scheme("ftp".into()),
         UrlError::Scheme(String::new()),
         UrlError::NoHost,
@@ -620,7 +644,7 @@ fn keeps_its_promise(url: &Url) -> Result<(), TestCaseError> {
     if text.len() <= MAX_URL {
         prop_assert_eq!(Url::parse(text), Ok(url.clone()), "reads back as itself");
         prop_assert_eq!(
-            url.resolve(b""),
+            url.resolve(b"", UrlLimits::default()),
             Ok(url.clone()),
             "the empty reference is the URL itself"
         );
@@ -691,7 +715,7 @@ proptest! {
     #[test]
     fn no_location_panics_and_what_resolves_keeps_its_promise(base in near_url(), location in near_url()) {
         let base = Url::parse(&String::from_utf8_lossy(&base)).or_else(|_| Url::parse("http://a/b/c/d;p?q")).unwrap();
-        if let Ok(url) = base.resolve(&location) {
+        if let Ok(url) = base.resolve(&location, UrlLimits::default()) {
             keeps_its_promise(&url)?;
         }
     }

@@ -75,6 +75,7 @@ pub(crate) enum Setting {
     MaxRedirects(u32),
     Follow308(bool),
     MaxResponse(u32),
+    UrlLimits(u32, bool),
     UserAgent(Option<String>),
     AllowedOrigins(Vec<String>),
     AllowPrivate(bool),

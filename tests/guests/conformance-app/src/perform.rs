@@ -99,6 +99,7 @@ fn set(client: &Client, setting: Setting) -> Result<(), ErrorKind> {
         Setting::MaxRedirects(hops) => client.set_max_redirects(hops),
         Setting::Follow308(follow) => client.set_follow_308(follow),
         Setting::MaxResponse(bytes) => client.set_max_response(bytes),
+        Setting::UrlLimits(max_length, any_port) => client.set_url_limits(max_length, any_port),
         Setting::UserAgent(text) => client.set_user_agent(text.as_deref()),
         Setting::AllowedOrigins(origins) => client.set_allowed_origins(&origins),
         Setting::AllowPrivate(allow) => client.set_allow_private(allow),

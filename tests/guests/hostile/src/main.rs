@@ -172,6 +172,8 @@ fn policies() {
     show_set("101 redirects", client.set_max_redirects(101));
     show_set("a response of 0 bytes", client.set_max_response(0));
     show_set("a response of 4 GiB", client.set_max_response(u32::MAX));
+    show_set("URLs of 0 bytes", client.set_url_limits(0, true));
+    show_set("URLs of 4 GiB", client.set_url_limits(u32::MAX, true));
     let long = "x".repeat(100_000);
     for (what, text) in [
         ("empty", ""),
