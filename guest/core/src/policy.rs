@@ -6,7 +6,7 @@ use crate::{
     ErrorKind, address,
     text::{cut, join},
     time,
-    url::{Url, UrlLimits},
+    url::Url,
 };
 
 /// The deadline of an rpc that was given none: 5 seconds (semantics.md 20.3).
@@ -19,6 +19,8 @@ pub const MAX_IN_FLIGHT: u32 = 100;
 pub const MAX_REDIRECTS: u32 = 5;
 /// Bytes of decoded content kept before anyone changes it: 32 MiB (semantics.md 12.1).
 pub const MAX_RESPONSE: u32 = 1 << 25;
+/// The longest URL in bytes before anyone changes it (semantics.md 13.2 and 20.9).
+pub const MAX_URL: usize = 10_240;
 /// The most bytes of a URL that can be allowed. Hosts refuse a target beyond 65,534 bytes, and an escape has three for one.
 pub const MAX_URL_LIMIT: u32 = 20_480;
 /// What `user-agent` says unless the policy says otherwise.
@@ -26,6 +28,25 @@ pub const USER_AGENT: &str = concat!("urlfetch/", env!("CARGO_PKG_VERSION"));
 
 /// The longest product text, in bytes. It goes out besides the caller's own headers, and a host may trap on too many of them.
 pub const MAX_USER_AGENT: usize = 1_024;
+
+/// What an operator may change about the rules of semantics.md section 13.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UrlLimits {
+    /// Bytes of the text as given, or of what a `Location` resolves to (13.2).
+    pub max_length: usize,
+    /// Whether every port from 1 is fetched, and not only those of 13.3.
+    pub any_port: bool,
+}
+
+impl Default for UrlLimits {
+    /// App Engine's: [`MAX_URL`], and the ports of 13.3.
+    fn default() -> Self {
+        Self {
+            max_length: MAX_URL,
+            any_port: false,
+        }
+    }
+}
 
 /// The settings of one client. A call keeps those of the moment it was started.
 ///

@@ -8,43 +8,13 @@ use core::fmt;
 
 use crate::{
     address,
+    policy::UrlLimits,
     text::{cut, decimal, join, number, push, push_hex, shown},
 };
 
 #[cfg(test)]
 #[path = "tests/url.rs"]
 mod tests;
-
-/// The longest URL in bytes before anyone changes it (semantics.md 13.2 and 20.9).
-pub const MAX_URL: usize = 10_240;
-
-/// What an operator may change about the rules of semantics.md section 13.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UrlLimits {
-    /// Bytes of the text as given, or of what a `Location` resolves to (13.2).
-    pub max_length: usize,
-    /// Whether every port from 1 is fetched, and not only those of 13.3.
-    pub any_port: bool,
-}
-
-impl Default for UrlLimits {
-    /// App Engine's: [`MAX_URL`], and the ports of 13.3.
-    fn default() -> Self {
-        Self {
-            max_length: MAX_URL,
-            any_port: false,
-        }
-    }
-}
-
-impl UrlLimits {
-    fn check_length(self, text: &str) -> Result<(), UrlError> {
-        if text.len() > self.max_length {
-            return Err(UrlError::TooLong(self.max_length));
-        }
-        Ok(())
-    }
-}
 
 /// The longest host and the longest label of one (RFC 1035 section 2.3.4, as text and without a trailing dot).
 const MAX_HOST: usize = 253;
@@ -173,7 +143,7 @@ impl Url {
 
     /// The same within other limits.
     pub fn parse_within(limits: UrlLimits, text: &str) -> Result<Url, UrlError> {
-        limits.check_length(text)?;
+        check_length(text, limits.max_length)?;
         read(text.as_bytes(), None, limits)
     }
 
@@ -183,7 +153,7 @@ impl Url {
     /// Dot segments of what it names are removed; a fragment is dropped, also that of RFC 9110's inheritance, as none is ever sent.
     pub fn resolve(&self, location: &[u8], limits: UrlLimits) -> Result<Url, UrlError> {
         let url = read(trim(location), Some(self), limits)?;
-        limits.check_length(&url.text)?;
+        check_length(&url.text, limits.max_length)?;
         Ok(url)
     }
 
@@ -277,6 +247,13 @@ fn decoded(mut rest: &[u8]) -> impl Iterator<Item = u8> {
 fn escape(after: &[u8]) -> Option<(u8, &[u8])> {
     let (digits, after) = after.split_at_checked(2)?;
     Some((number(digits, 16)? as u8, after))
+}
+
+fn check_length(text: &str, most: usize) -> Result<(), UrlError> {
+    if text.len() > most {
+        return Err(UrlError::TooLong(most));
+    }
+    Ok(())
 }
 
 /// A field value does not include the whitespace around it (RFC 9110 section 5.5).

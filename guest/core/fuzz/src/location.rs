@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use fluent_uri::{Uri, UriRef};
 use urlfetch_core::{
     address::is_public_host,
-    policy::Policy,
-    url::{MAX_URL, Url, UrlError, UrlLimits},
+    policy::{MAX_URL, Policy, UrlLimits},
+    url::{Url, UrlError},
 };
 
 /// Judges what becomes of an input.

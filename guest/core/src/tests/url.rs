@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::policy::MAX_URL;
 
 fn parsed(text: &str) -> String {
     match Url::parse(text) {
