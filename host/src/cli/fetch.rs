@@ -6,9 +6,7 @@ use super::progress::Progress;
 use super::{Refusal, Verdict, args, output, report, table, urls, waterfall};
 use std::io::IsTerminal;
 use urlfetch_host::bindings::types::{ErrorKind, Request};
-use urlfetch_host::{
-    EgressPolicy, Harness, HarnessOptions, Sender, SenderOptions, World, raise_fd_limit,
-};
+use urlfetch_host::{EgressPolicy, Harness, HarnessOptions, SenderOptions, World, raise_fd_limit};
 
 /// Rows shown on a terminal, unless `--rows` says otherwise.
 const ROWS_ON_TERMINAL: usize = 40;
