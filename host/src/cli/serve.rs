@@ -126,6 +126,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
             timeout: seconds(args.timeout),
             max_body: args.max_body << 20,
             drain: seconds(args.drain),
+            ..ServeOptions::default()
         };
         let admin = admin.map(|(listener, _)| listener);
         let server = Server::new(app, sender, options, listener.0, admin);

@@ -16,25 +16,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// How long a client may take to send a head, and keep a connection that it does not use.
-const HEAD: Duration = Duration::from_secs(30);
+/// After so long without a word a client of h2 is asked whether it is there, and how long it may take to say so. It cannot in the
+/// middle of a head.
+const PING: Duration = Duration::from_secs(30);
+const PONG: Duration = Duration::from_secs(20);
 /// h2 streams of one connection.
 const MAX_STREAMS: u32 = 256;
 /// What hyper reads before it refuses: a little more than we do, so that the refusal is ours, with a line in the log.
 const READ_HEAD: usize = MAX_HEAD + 16 * 1024;
 
-/// How to speak with clients: made once.
-pub(super) fn protocols() -> auto::Builder<TokioExecutor> {
+/// How to speak with clients: made once. A head may take as long as `head`, and so long a connection is kept that nobody uses.
+pub(super) fn protocols(head: Duration) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(head)
         .max_headers(MAX_HEADERS)
         .max_buf_size(READ_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PONG)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(2 * READ_HEAD as u32);
     builder
@@ -49,7 +53,7 @@ pub(super) async fn serve(
 ) {
     // Small answers leave at once.
     let _ = stream.set_nodelay(true);
-    let (inbound, leftover) = Inbound::new(stream);
+    let (inbound, heard, leftover) = Inbound::new(stream);
     let refused = Arc::new(AtomicBool::new(false));
     let service = {
         let (shared, refused) = (shared.clone(), refused.clone());
@@ -69,23 +73,58 @@ pub(super) async fn serve(
         .serve_connection(TokioIo::new(inbound), service)
         .into_owned();
     shared.metrics.connected();
-    if let Err(error) = watcher.watch(connection).await {
-        if let Some(status) = malformed(&*error) {
+    let head = shared.options.head;
+    let ended = tokio::select! {
+        biased;
+        ended = watcher.watch(connection) => ended,
+        () = heard.nothing_within(head) => Err(Overdue.into()),
+    };
+    let mut last_word = String::new();
+    if let Err(error) = ended {
+        let malformed = |status: u16, reason: &str| {
             shared.metrics.malformed();
             refused.store(true, Ordering::Relaxed);
-            tracing::warn!(target: "request", %peer, status, reason = %chain(&*error), "malformed request");
+            tracing::warn!(target: "request", %peer, status, reason, "malformed request");
+        };
+        if let Some(status) = malformed_status(&*error) {
+            malformed(status, &chain(&*error));
+        } else if is_overdue(&*error) && heard.is_within_a_head() {
+            let reason = format!("no whole head within {} s", head.as_secs_f64());
+            malformed(408, &reason);
+            last_word = request_timeout(&reason);
         } else {
             tracing::debug!(target: "request", %peer, error = %chain(&*error), "connection ended");
         }
     }
     if refused.load(Ordering::Relaxed) {
-        leftover.hear_out().await;
+        leftover.close(last_word.as_bytes()).await;
     }
     shared.metrics.disconnected();
 }
 
-/// The status that hyper answered with, when what came was no request; 408 for a head that did not come in time.
-fn malformed(error: &(dyn StdError + 'static)) -> Option<u16> {
+/// A client that did not begin in time.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing that is a request came in time")]
+struct Overdue;
+
+/// Whether a client took too long: with a head, or to come back. Hyper does not answer then.
+fn is_overdue(error: &(dyn StdError + 'static)) -> bool {
+    error.is::<Overdue>()
+        || error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_timeout)
+}
+
+/// A whole answer, as bytes: there is nobody else left to write it.
+fn request_timeout(reason: &str) -> String {
+    format!(
+        "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\r\n{reason}\n",
+        reason.len() + 1
+    )
+}
+
+/// The status that hyper answered with, when what came was no request.
+fn malformed_status(error: &(dyn StdError + 'static)) -> Option<u16> {
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         if error.is_parse_too_large() {
             return Some(if error.to_string().contains("URI") {

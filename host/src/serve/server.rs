@@ -37,6 +37,8 @@ pub struct ServeOptions {
     pub env: Vec<(String, String)>,
     /// How long a request may take: the call of the application with all it does, before and after its answer.
     pub timeout: Duration,
+    /// How long the head of a request may take to come, then 408; and how long a connection by HTTP/1.1 is kept that is not used.
+    pub head: Duration,
     /// The most bytes that the body of a request may have.
     pub max_body: u64,
     /// How long requests in flight may go on after the signal to stop.
@@ -44,11 +46,12 @@ pub struct ServeOptions {
 }
 
 impl Default for ServeOptions {
-    /// No environment, a minute for a request, 100 MiB of body, half a minute to stop.
+    /// No environment, a minute for a request, half a minute for its head, 100 MiB of body, half a minute to stop.
     fn default() -> Self {
         ServeOptions {
             env: Vec::new(),
             timeout: Duration::from_secs(60),
+            head: Duration::from_secs(30),
             max_body: 100 << 20,
             drain: Duration::from_secs(30),
         }
@@ -91,12 +94,12 @@ impl Server {
     ) -> Self {
         let shared = Shared {
             admission: Admission::new(app.instances()),
+            protocols: connection::protocols(options.head),
             app,
             sender,
             options,
             journal: Arc::default(),
             metrics: Arc::new(Metrics::new()),
-            protocols: connection::protocols(),
         };
         Server {
             shared: Arc::new(shared),

@@ -175,3 +175,45 @@ fn malformed_requests_are_answered_and_not_dropped() {
         assert_eq!(served.get("/hello").await.status, 200);
     });
 }
+
+/// Says something without letting the server, which is on this thread, begin to wait before it is said.
+fn said(served: &Served, bytes: &str) -> TcpStream {
+    let mut stream = std::net::TcpStream::connect(served.address).unwrap();
+    std::io::Write::write_all(&mut stream, bytes.as_bytes()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    TcpStream::from_std(stream).unwrap()
+}
+
+#[test]
+fn a_head_that_never_ends_is_a_408_and_a_client_that_says_nothing_is_no_error() {
+    on_sockets(|| async {
+        let mut serving = Serving::ordinary();
+        serving.options.head = Duration::from_millis(100);
+        let served = serving.start().await;
+        let unfinished = [
+            "GET / HTTP/1.1\r\nHost: a\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nX: ",
+            // A client of h2 begins like this as well.
+            "P",
+            "PRI * HTTP/2.0\r\n",
+        ];
+        for bytes in unfinished {
+            let answer = hear(said(&served, bytes)).await;
+            assert_eq!(
+                (answer.status, answer.text()),
+                (408, "no whole head within 0.1 s\n"),
+                "{bytes:?}"
+            );
+        }
+        assert_eq!(hear(said(&served, "")).await.head, "");
+        let answer = hear(said(&served, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        assert_eq!((answer.status, answer.text()), (200, "hello\n"));
+        let counted = ask(
+            served.admin,
+            "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        );
+        let counted = counted.await;
+        let wanted = "urlfetch_malformed_requests_total 4\n";
+        assert!(counted.text().contains(wanted), "{}", counted.text());
+    });
+}
