@@ -4,6 +4,7 @@
 //! It drives the component by its exports only, through `urlfetch-host`; nothing here knows what the component decides.
 
 mod at_most;
+mod browser;
 mod golden;
 mod instance;
 mod raw_origin;
@@ -11,6 +12,7 @@ pub mod soak;
 pub mod vectors;
 mod watched;
 
+pub use browser::Browser;
 pub use golden::check_golden;
 pub use instance::{Client, FUEL, Instance, Rpc, request};
 pub use raw_origin::RawOrigin;

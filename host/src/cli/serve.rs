@@ -36,9 +36,13 @@ pub(crate) struct ServeArgs {
     /// Where to listen; port 0 is a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     addr: SocketAddr,
-    /// Where to answer those who run the server: /metrics, for Prometheus. Keep it from strangers.
+    /// Where to answer those who run the server: a console for the browser, and /metrics for Prometheus. Keep it from strangers.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
+    /// A name by which browsers may come to the admin address, which are otherwise refused unless they come by its address or
+    /// as localhost. May be repeated.
+    #[arg(long, value_name = "NAME", value_parser = name, requires = "admin")]
+    admin_host: Vec<String>,
     /// A variable of the application's environment, which has no others. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
@@ -126,6 +130,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
             timeout: seconds(args.timeout),
             max_body: args.max_body << 20,
             drain: seconds(args.drain),
+            admin_hosts: args.admin_host,
             ..ServeOptions::default()
         };
         let admin = admin.map(|(listener, _)| listener);
@@ -227,6 +232,17 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned()
     })
+}
+
+/// A host's name without a port: as a browser's address bar has it.
+fn name(text: &str) -> Result<String, String> {
+    let is_name = text
+        .parse::<http::uri::Authority>()
+        .is_ok_and(|it| it.host() == text);
+    match is_name {
+        true => Ok(text.to_owned()),
+        false => Err("is not the name of a host, such as console.example".into()),
+    }
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

@@ -106,6 +106,16 @@ impl Call {
         self.lock().moments.clone()
     }
 
+    /// Whether it ended with an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.lock().moments.outcome, Some(CallOutcome::Failed(_)))
+    }
+
+    /// About how many bytes keeping it takes.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + self.url.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }

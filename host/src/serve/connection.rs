@@ -83,6 +83,7 @@ pub(super) async fn serve(
     if let Err(error) = ended {
         let malformed = |status: u16, reason: &str| {
             shared.metrics.malformed();
+            shared.journal.malformed(peer, status, reason);
             refused.store(true, Ordering::Relaxed);
             tracing::warn!(target: "request", %peer, status, reason, "malformed request");
         };

@@ -27,7 +27,7 @@ mod server;
 mod shape;
 
 pub use app::{App, AppError, AppOptions};
-pub use journal::{Journal, KEPT_REQUESTS};
+pub use journal::{Journal, KEPT_ERRORS, KEPT_REQUESTS, Malformed};
 pub use limits::Needs;
 pub use log::{LogFormat, start_log};
 pub use record::{Answer, KEPT_CALLS, Record, RequestOutcome};

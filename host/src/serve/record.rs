@@ -1,6 +1,7 @@
 //! What is kept of one inbound request: who asked for what, how it ended, and every outbound call it made.
 
 use crate::{Call, CallOutcome};
+use http::header::HOST;
 use http::{Method, StatusCode, Version};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,8 @@ pub struct Record {
     pub peer: SocketAddr,
     /// The request's method.
     pub method: Method,
+    /// Whom it was meant for: the authority of its URL, or what it says in `host`; empty when it says nothing.
+    pub host: String,
     /// Path and query.
     pub path: String,
     /// The protocol it came by.
@@ -93,10 +96,20 @@ impl Record {
         let path = uri
             .path_and_query()
             .map_or_else(|| uri.to_string(), ToString::to_string);
+        let host = match uri.authority() {
+            Some(authority) => authority.as_str().into(),
+            None => request
+                .headers()
+                .get(HOST)
+                .map_or_else(String::new, |host| {
+                    String::from_utf8_lossy(host.as_bytes()).into_owned()
+                }),
+        };
         Record {
             id,
             peer,
             method: request.method().clone(),
+            host,
             path,
             version: request.version(),
             begun: Instant::now(),
@@ -153,6 +166,28 @@ impl Record {
     /// Whether something went wrong already.
     pub(super) fn has_failed(&self) -> bool {
         self.lock().answer.outcome.is_some()
+    }
+
+    /// Whether it is something to look at: it did not end well, the answer says so, or a call failed.
+    pub(super) fn is_error(&self) -> bool {
+        let progress = self.lock();
+        let answer = &progress.answer;
+        answer
+            .outcome
+            .is_some_and(|outcome| outcome != RequestOutcome::Answered)
+            || answer.status.is_some_and(|status| status.is_server_error())
+            || progress.calls.iter().any(|call| call.has_failed())
+    }
+
+    /// About how many bytes keeping it takes.
+    pub(super) fn weight(&self) -> usize {
+        let progress = self.lock();
+        let calls = progress.calls.iter().map(|call| call.weight());
+        size_of::<Self>()
+            + self.path.len()
+            + self.host.len()
+            + progress.answer.reason.len()
+            + calls.sum::<usize>()
     }
 
     /// Nothing more will happen. Returns how it ended.

@@ -15,7 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -43,6 +43,8 @@ pub struct ServeOptions {
     pub max_body: u64,
     /// How long requests in flight may go on after the signal to stop.
     pub drain: Duration,
+    /// Names by which browsers may come to the admin address, beside `localhost` and the address itself.
+    pub admin_hosts: Vec<String>,
 }
 
 impl Default for ServeOptions {
@@ -54,6 +56,7 @@ impl Default for ServeOptions {
             head: Duration::from_secs(30),
             max_body: 100 << 20,
             drain: Duration::from_secs(30),
+            admin_hosts: Vec::new(),
         }
     }
 }
@@ -67,6 +70,9 @@ pub(super) struct Shared {
     pub(super) journal: Arc<Journal>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) protocols: auto::Builder<TokioExecutor>,
+    /// Where it listens.
+    pub(super) address: Option<SocketAddr>,
+    pub(super) begun_at: SystemTime,
 }
 
 /// A server that listens and does not answer yet.
@@ -84,7 +90,7 @@ pub struct Stopped {
 }
 
 impl Server {
-    /// Serves an application to those who come to `listener`, and metrics to those who come to `admin`: see [`listen`].
+    /// Serves an application to those who come to `listener`, and metrics and a console to those who come to `admin`: see [`listen`].
     pub fn new(
         app: App,
         sender: Sender,
@@ -95,6 +101,8 @@ impl Server {
         let shared = Shared {
             admission: Admission::new(app.instances()),
             protocols: connection::protocols(options.head),
+            address: listener.local_addr().ok(),
+            begun_at: SystemTime::now(),
             app,
             sender,
             options,

@@ -1,6 +1,7 @@
 //! `urlfetch serve`: real requests over real sockets to applications that answer, trap, loop, stall, print, upload and fetch.
 
 mod client;
+mod console;
 mod examples;
 mod failures;
 mod fetching;
@@ -37,6 +38,8 @@ struct Serving {
     instances: u32,
     options: ServeOptions,
     egress: EgressPolicy,
+    /// Roots that outbound connections trust beside the public ones.
+    roots: Vec<u8>,
 }
 
 impl Serving {
@@ -52,6 +55,7 @@ impl Serving {
             instances: 16,
             options: ServeOptions::default(),
             egress: EgressPolicy::default(),
+            roots: Vec::new(),
         }
     }
 
@@ -66,6 +70,7 @@ impl Serving {
         let app = load(self.program, self.instances).await;
         let sender = Sender::new(SenderOptions {
             egress: self.egress,
+            extra_roots_pem: self.roots,
             ..SenderOptions::default()
         });
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
