@@ -1,5 +1,6 @@
 //! `cargo xtask doctor`: names what a machine lacks, and how to get it.
 
+use crate::chromium;
 use crate::shell::{Failure, program, root};
 use crate::toolchain::{WASM, has_wasm_target};
 
@@ -87,6 +88,12 @@ fn findings() -> Vec<Finding> {
         },
         optional("Python", &["python3", "python"], 3, 11),
         optional("Node", &["node"], 20, 0),
+        Finding {
+            name: "Chromium",
+            found: chromium::find().map(|path| path.display().to_string()),
+            required: false,
+            remedy: "runs the tests of the console; skipped without".into(),
+        },
     ]
 }
 

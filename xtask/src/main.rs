@@ -1,5 +1,6 @@
 //! `cargo xtask`: the commands of README and CI, one file each. What they build and run lives elsewhere.
 
+mod chromium;
 mod ci;
 mod doctor;
 mod examples;
@@ -51,8 +52,8 @@ enum Command {
     },
     /// Run every test, doc tests included.
     ///
-    /// Adds the target wasm32-wasip2 when it is missing, then `cargo test` for all default members. What needs Python or Node is
-    /// skipped loudly where they are missing; with CI=true in the environment a skip is a failure.
+    /// Adds the target wasm32-wasip2 when it is missing, then `cargo test` for all default members. What a browser shows is skipped
+    /// where Chromium is missing; with CI=true in the environment it is installed by apt-get, and a skip is a failure.
     Test {
         /// Passed to `cargo test`: `cargo xtask test -p urlfetch-core redirect`.
         #[arg(
@@ -221,6 +222,7 @@ fn demo(urls: &[String]) -> Result<(), Failure> {
 }
 
 fn test(args: &[String]) -> Result<(), Failure> {
+    chromium::ensure()?;
     cargo(["test"]).args(args).run()
 }
 
