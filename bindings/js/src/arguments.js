@@ -10,7 +10,7 @@ const wrong = (argument, wanted, value) => new TypeError(`${argument} must be ${
 
 export function text(argument, value) {
   if (typeof value !== 'string') throw wrong(argument, 'a string', value);
-  if (/[\ud800-\udfff]/u.test(value)) throw new RangeError(`${argument} holds half of a surrogate pair`);
+  if (!value.isWellFormed()) throw new RangeError(`${argument} holds half of a surrogate pair`);
   return value;
 }
 

@@ -22,6 +22,7 @@ world handler {
   import wasi:cli/environment@0.2.0;
   import wasi:clocks/monotonic-clock@0.2.0;
   import wasi:io/poll@0.2.0;
+  import wasi:http/outgoing-handler@${SERVED};
   export wasi:http/incoming-handler@${SERVED};
 }
 `;

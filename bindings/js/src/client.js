@@ -5,13 +5,20 @@ import { flag, kindOf, optional, options, request, seconds, span, text, texts, w
 import { asking, local } from './asking.js';
 import { FetchResponse } from './response.js';
 import { Rpc } from './rpc.js';
-import { withTimer } from './timer.js';
+import { dropTimer, newTimer } from './timer.js';
 
 /** For how long promises may block the thread, in seconds: timers and events of the engine are late by no more. */
 const SLICE = 0.01;
 
-/** A task of the engine's: when it runs, every promise that could go on has done so. Node's timers would wait for a millisecond. */
+/** Lets the engine's timers and events run. Node's timers would wait for a millisecond. */
 const pause = () => new Promise((resolve) => (globalThis.setImmediate ? setImmediate(resolve) : setTimeout(resolve, 0)));
+
+/** How many promises, each waiting for the one before, go on before the thread blocks again. The next `pause` sees to longer chains. */
+const CHAINED = 16;
+
+async function settle() {
+  for (let link = 0; link < CHAINED; link += 1) await undefined;
+}
 
 let shared;
 
@@ -49,7 +56,7 @@ export class Client {
 
   async fetch(url, given) {
     const rpc = this.createRpc(given).makeFetchCall(url, given);
-    await this.finished(rpc);
+    await this.#running(rpc);
     return rpc.intoResult();
   }
 
@@ -63,13 +70,25 @@ export class Client {
   }
 
   turn(timeout) {
-    const { finished } = withTimer(optional(span)('timeout', timeout), (timer) => this.#raw.turn(timer ? [timer] : []));
+    const after = optional(span)('timeout', timeout);
+    const timer = after === undefined ? undefined : newTimer(after);
+    try {
+      return this.#turned(timer ? [timer] : []).finished;
+    } finally {
+      if (timer) dropTimer(timer);
+    }
+  }
+
+  /** One turn, with timers that are lent to it; those who wait for what has finished may go on. */
+  #turned(timers) {
+    const { finished, ready } = this.#raw.turn(timers);
     for (const id of finished) {
       const waiters = this.#waiters.get(id);
+      if (!waiters) continue;
       this.#settled(id);
-      waiters?.forEach(({ resolve }) => resolve());
+      waiters.forEach(({ resolve }) => resolve());
     }
-    return [...finished];
+    return { finished: [...finished], ready: ready.length > 0 };
   }
 
   drain() {
@@ -86,9 +105,15 @@ export class Client {
     const { state } = rpc;
     if (state === 'idle') throw local('misuse', 'finished: the rpc is idle');
     if (state === 'finishing') return Promise.resolve();
+    return this.#running(rpc);
+  }
+
+  #running(rpc) {
     return new Promise((resolve, reject) => {
-      const waiters = this.#waiters.get(rpc.id) ?? [];
-      this.#waiters.set(rpc.id, [...waiters, { rpc, resolve, reject }]);
+      const waiters = this.#waiters.get(rpc.id);
+      const waiter = { rpc, resolve, reject };
+      if (waiters) waiters.push(waiter);
+      else this.#waiters.set(rpc.id, [waiter]);
       Client.#awaited.add(this);
       void Client.#drive();
     });
@@ -105,20 +130,24 @@ export class Client {
     Client.#driven = true;
     while (Client.#awaited.size > 0) {
       await pause();
-      for (const client of [...Client.#awaited]) client.#slice(SLICE / Client.#awaited.size);
+      for (const client of [...Client.#awaited]) await client.#slice(SLICE / Client.#awaited.size);
     }
     Client.#driven = false;
   }
 
-  #slice(timeout) {
+  /** Turns until the time is over, or nobody waits. */
+  async #slice(time) {
+    const timer = newTimer(time);
     try {
-      this.turn(timeout);
+      while (Client.#awaited.has(this) && !this.#turned([timer]).ready) await settle();
     } catch (error) {
       // The component itself has failed. Nobody may wait for ever.
       for (const [id, waiters] of this.#waiters) {
         this.#settled(id);
         waiters.forEach(({ reject }) => reject(error));
       }
+    } finally {
+      dropTimer(timer);
     }
   }
 
@@ -129,6 +158,7 @@ export class Client {
       setMaxRedirects: [whole, 'hops'],
       setFollow308: [flag, 'follow'],
       setMaxResponse: [whole, 'bytes'],
+      setUrlLimits: [whole, 'maxLength', flag, 'anyPort'],
       setUserAgent: [optional(text), 'text'],
       setAllowedOrigins: [texts, 'origins'],
       setAllowPrivate: [flag, 'allow'],

@@ -206,6 +206,8 @@ export class Client {
   setFollow308(follow: boolean): void;
   /** The most bytes of decoded content that are kept. 32 MiB at first; at most 1 GiB. */
   setMaxResponse(bytes: number): void;
+  /** How many bytes a URL may have, 10,240 at first and at most 20,480, and whether every port is fetched: else those of App Engine. */
+  setUrlLimits(maxLength: number, anyPort: boolean): void;
   /** The product text of `user-agent`; undefined stands for this project's, empty text adds nothing. */
   setUserAgent(text: string | null | undefined): void;
   /** The only origins that may be fetched, on each hop: `https://example.com`, `https://*.example.com`. Empty means any. */

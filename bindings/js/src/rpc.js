@@ -4,7 +4,7 @@ import * as floor from '#floor';
 import { callable, collection, kindOf, optional, request, span } from './arguments.js';
 import { asking, local } from './asking.js';
 import { FetchResponse } from './response.js';
-import { seconds, withTimer } from './timer.js';
+import { dropTimer, newTimer, seconds } from './timer.js';
 
 /** One fetch: created idle, started once, finished once. Forgetting it cancels it silently. */
 export class Rpc {
@@ -65,7 +65,8 @@ export class Rpc {
   }
 
   intoResult() {
-    this.wait();
+    // Below it waits by itself; only a callback has to be told that it is due.
+    if (this.#callback) this.wait();
     const raw = this.#live;
     this.#raw = undefined;
     return new FetchResponse(asking(() => floor.Rpc.intoResult(raw)));
@@ -95,7 +96,13 @@ export class Rpc {
   /** Waits for the first finished of `rpcs`, and runs its callback if it is due; undefined when `after` seconds are over first. */
   static first(rpcs, after) {
     const members = rpcs.map((rpc) => rpc.#live);
-    const waited = withTimer(after, (until) => asking(() => floor.waitAny(members, until)));
+    const until = after === undefined ? undefined : newTimer(after);
+    let waited;
+    try {
+      waited = asking(() => floor.waitAny(members, until));
+    } finally {
+      if (until) dropTimer(until);
+    }
     if (waited.tag !== 'finished') return undefined;
     const rpc = rpcs[waited.val.index];
     if (waited.val.callbackDue) rpc.#callback?.();

@@ -40,5 +40,5 @@ export async function serve(host, app) {
     server.once('error', failed);
     server.once('exit', (code) => failed(new Error(`${host} has ended with ${code}: ${said}`)));
   });
-  return { url, said: () => said, stop: () => server.kill() };
+  return { url, pid: server.pid, stop: () => server.kill() };
 }
