@@ -88,8 +88,8 @@ impl Tools {
             .args(["-m", "venv", "--clear", "target/python/venv"])
             .run()?;
         tools
-            .pip(["install", "--quiet", "--no-deps", "--requirement"])
-            .args([lock])
+            .pip(["install", "--quiet", "--no-deps", "--require-hashes"])
+            .args(["--requirement", &lock])
             .run()?;
         fs::write(&stamp, pinned)
             .map_err(|error| Failure::because(format!("{}: {error}", stamp.display())))?;
