@@ -26,12 +26,13 @@ pub fn run_in_virtual_time<F: Future>(future: F) -> F::Output {
 /// Both clocks of a guest, read from tokio's, from the moment it was made. `wasi:clocks` sleeps on tokio's timers already; only
 /// `now` has to be told.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TokioClock {
+pub struct TokioClock {
     started: Instant,
 }
 
 impl TokioClock {
-    pub(crate) fn start() -> Self {
+    /// Zero is now.
+    pub fn start() -> Self {
         TokioClock {
             started: Instant::now(),
         }

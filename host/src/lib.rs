@@ -29,7 +29,7 @@ mod session_tests;
 mod state;
 mod world;
 
-pub use clock::run_in_virtual_time;
+pub use clock::{TokioClock, run_in_virtual_time};
 pub use component::COMPONENT;
 pub use compose::{ComposeError, Part, compose};
 pub use error::HostError;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::shell::{Failure, cargo, program};
 use crate::toolchain::{WASM, ensure_wasm_target};
-use crate::{component, demo, floors, fuzz, js, python, soak, test, tidy, wit};
+use crate::{bench, component, demo, floors, fuzz, js, python, soak, test, tidy, wit};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -42,7 +42,12 @@ const STEPS: [Step; 12] = [
 ];
 
 /// What `--long` adds.
-const LONG_STEPS: [Step; 3] = [
+const LONG_STEPS: [Step; 5] = [
+    (
+        "format and clippy for the peers of the benchmark",
+        bench::lint,
+    ),
+    ("exact counts", || bench::run(&["--check".to_owned()])),
     ("corpus", || {
         cargo(["test", "--target-dir", "target/fuzz", "--manifest-path"])
             .args(["guest/core/fuzz/Cargo.toml"])

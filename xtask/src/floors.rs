@@ -10,7 +10,7 @@ struct Floor {
     because: &'static str,
 }
 
-const FLOORS: [Floor; 3] = [
+const FLOORS: [Floor; 4] = [
     Floor {
         package: "urlfetch-core",
         edges: "normal,build",
@@ -27,6 +27,12 @@ const FLOORS: [Floor; 3] = [
     },
     Floor {
         package: "urlfetch-host",
+        edges: "normal,build,dev",
+        never: &["urlfetch-core", "urlfetch"],
+        because: "the judge shares no code with what it judges",
+    },
+    Floor {
+        package: "urlfetch-bench",
         edges: "normal,build,dev",
         never: &["urlfetch-core", "urlfetch"],
         because: "the judge shares no code with what it judges",

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the commands of README and CI, one file each. What they build and run lives elsewhere.
 
+mod bench;
 mod chromium;
 mod ci;
 mod doctor;
@@ -93,6 +94,21 @@ enum Command {
         )]
         args: Vec<String>,
     },
+    /// Measure urlfetch and its peers side by side, on the same host against the same origin.
+    ///
+    /// Builds both and the benchmark, and writes target/bench/report.json, report.md and growth.svg; a full run takes under half an
+    /// hour and rewrites the tables of README.md. `--help` has the options: `--quick`, `--json`, `--only MEASURE`, `--resume`,
+    /// `--check` (exact counts against benches/record.json), `--record`.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Options of the benchmark.
+        #[arg(
+            value_name = "ARGS",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        args: Vec<String>,
+    },
     /// Run the fuzz targets of guest/core/fuzz and tests/fuzz: operations, location, headers, inflate, component.
     ///
     /// Needs cargo-fuzz and a C++ compiler, and no nightly toolchain. Stops at the first finding; the input is then in the folder
@@ -147,7 +163,8 @@ enum Command {
     /// Formatting, wit --check, the floors (who may depend on whom), tidy, licenses where cargo-deny is installed, clippy with
     /// warnings denied for the host, the component and all guest programs, the tests, those of the Python and the JavaScript package, the demo.
     Ci {
-        /// Then what takes long: each fuzz target for a minute, and a soak of 100,000 fetches.
+        /// Then what takes long: the peers and the exact counts of the benchmark, each fuzz target for a minute, and a soak of 100,000
+        /// fetches.
         #[arg(long)]
         long: bool,
     },
@@ -192,6 +209,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Python => {
             toolchain::ensure_wasm_target()?;
             python::run()
+        }
+        Command::Bench { args } => {
+            toolchain::ensure_wasm_target()?;
+            bench::run(&args)
         }
         Command::Doctor => doctor::run(),
         Command::Component => component(),

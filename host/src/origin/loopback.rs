@@ -21,6 +21,8 @@ const BACKLOG: u32 = 65_535;
 /// | path | answer |
 /// |---|---|
 /// | `/bytes/N` | N zero bytes |
+/// | `/chunked/N` | N zero bytes, their number not told beforehand |
+/// | `/count/N` | an empty 200 when the request's body has N bytes, else a 400 |
 /// | `/delay/MS`, `/delay/MS/N` | N bytes (0), after MS milliseconds |
 /// | `/redirect/N`, `/redirect/N/STATUS` | STATUS (302) to `/redirect/N-1`; at 0 a 200 |
 /// | `/gzip/N` | N zero bytes, gzipped |

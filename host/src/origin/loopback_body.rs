@@ -20,6 +20,8 @@ pub(super) enum LoopbackBody {
     Whole(Bytes),
     /// That many zeros are still to come.
     Zeros(u64),
+    /// The same, without saying so beforehand.
+    Chunked(u64),
     /// As many zeros, and then a failure where one byte more was promised.
     Cut(u64, Option<Pin<Box<Sleep>>>),
     /// A byte whenever the timer has run.
@@ -55,13 +57,15 @@ impl Body for LoopbackBody {
         let chunk = match &mut *self {
             LoopbackBody::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
             LoopbackBody::Whole(bytes) => std::mem::take(bytes),
-            LoopbackBody::Zeros(0) => return Poll::Ready(None),
+            LoopbackBody::Zeros(0) | LoopbackBody::Chunked(0) => return Poll::Ready(None),
             LoopbackBody::Cut(0, linger) => {
                 let linger = linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
                 ready!(linger.as_mut().poll(cx));
                 return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
             }
-            LoopbackBody::Zeros(left) | LoopbackBody::Cut(left, _) => zeros(left),
+            LoopbackBody::Zeros(left)
+            | LoopbackBody::Chunked(left)
+            | LoopbackBody::Cut(left, _) => zeros(left),
             LoopbackBody::Drip(sleep) => {
                 ready!(sleep.as_mut().poll(cx));
                 sleep.set(tokio::time::sleep(DRIP));
@@ -85,7 +89,9 @@ impl Body for LoopbackBody {
             LoopbackBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             LoopbackBody::Zeros(left) => SizeHint::with_exact(*left),
             LoopbackBody::Cut(left, _) => SizeHint::with_exact(left.saturating_add(1)),
-            LoopbackBody::Drip(_) | LoopbackBody::Stall => SizeHint::default(),
+            LoopbackBody::Chunked(_) | LoopbackBody::Drip(_) | LoopbackBody::Stall => {
+                SizeHint::default()
+            }
         }
     }
 }

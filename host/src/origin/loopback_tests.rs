@@ -35,6 +35,11 @@ fn every_path_of_a_loopback_origin_answers_as_its_table_says() {
             (body.len(), head.headers["content-length"].to_str().unwrap()),
             (70_000, "70000")
         );
+        let (head, body) = answer("/chunked/70000").await;
+        assert_eq!(body.len(), 70_000);
+        assert!(!head.headers.contains_key("content-length"));
+        assert_eq!(answer("/count/0").await.0.status, 200);
+        assert_eq!(answer("/count/1").await.0.status, 400);
         assert_eq!(answer("/delay/1/5").await.1.len(), 5);
         let (head, _) = answer("/redirect/2").await;
         assert_eq!(

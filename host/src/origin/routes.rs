@@ -34,6 +34,8 @@ pub(super) async fn route(
     let (n, second) = (number(first), segments.next());
     match verb {
         "bytes" => Ok(Response::new(LoopbackBody::Zeros(n))),
+        "chunked" => Ok(Response::new(LoopbackBody::Chunked(n))),
+        "count" => count(request, n).await,
         "delay" => {
             tokio::time::sleep(Duration::from_millis(n)).await;
             Ok(Response::new(LoopbackBody::Zeros(number(second))))
@@ -93,6 +95,22 @@ fn gzip(size: u64) -> Result<Response<LoopbackBody>, io::Error> {
         header::HeaderValue::from_static("gzip"),
     );
     Ok(response)
+}
+
+async fn count(
+    request: Request<Incoming>,
+    expected: u64,
+) -> Result<Response<LoopbackBody>, io::Error> {
+    let mut body = request.into_body();
+    let mut arrived = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(io::Error::other)?;
+        arrived += frame.data_ref().map_or(0, Bytes::len) as u64;
+    }
+    Ok(empty(match arrived == expected {
+        true => StatusCode::OK,
+        false => StatusCode::BAD_REQUEST,
+    }))
 }
 
 async fn echo(request: Request<Incoming>) -> Result<Response<LoopbackBody>, io::Error> {

@@ -1,0 +1,3 @@
+//! Does nothing: what a component costs before it does anything.
+
+fn main() {}

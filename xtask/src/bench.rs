@@ -1,0 +1,97 @@
+//! `cargo xtask bench`: builds urlfetch, the programs it is compared with and the benchmark, and runs it.
+
+use std::path::Path;
+
+use crate::shell::{Failure, cargo, program, root};
+use crate::toolchain::WASM;
+use crate::urlfetch;
+
+/// Where the peers' workspace is.
+pub(crate) const PEERS: &str = "benches/peers/Cargo.toml";
+/// Where everything of a benchmark goes.
+const FOLDER: &str = "target/bench";
+/// What of the peers runs on the machine itself.
+pub(crate) const NATIVE: &str = "native";
+
+/// Builds and runs; `args` go to the benchmark.
+pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    if !args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        prepare(args)?;
+    }
+    // Selected by name among the default members, as everywhere: so wasmtime is built once.
+    cargo(["run", "--quiet", "--bin", "urlfetch-bench", "--"])
+        .args(args)
+        .run()
+}
+
+fn prepare(args: &[String]) -> Result<(), Failure> {
+    let peers = format!("{FOLDER}/peers");
+    let release = [
+        "--quiet",
+        "--release",
+        "--locked",
+        "--manifest-path",
+        PEERS,
+        "--target-dir",
+        &peers,
+    ];
+    cargo([
+        "build",
+        "--workspace",
+        "--exclude",
+        NATIVE,
+        "--target",
+        WASM,
+    ])
+    .args(release)
+    .run()?;
+    let app = format!("{peers}/{WASM}/release/composed.wasm");
+    urlfetch(&["compose", &app, "-o", &format!("{FOLDER}/composed.wasm")])?;
+    if args.iter().any(|arg| arg == "--check" || arg == "--record") {
+        // Counts need nothing else.
+        return Ok(());
+    }
+    cargo(["build", "--package", NATIVE]).args(release).run()?;
+    // In the folder of the programs that tests run: it is one of them.
+    cargo([
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "fan-out",
+        "--target",
+        WASM,
+    ])
+    .args(["--target-dir", "target/programs"])
+    .run()?;
+    let app = format!("target/programs/{WASM}/release/fan_out.wasm");
+    urlfetch(&["compose", &app, "-o", &format!("{FOLDER}/fan-out.wasm")])?;
+    say_what_is_missing();
+    Ok(())
+}
+
+/// Peers that are no part of this repository; without one its column stays empty.
+fn say_what_is_missing() {
+    let python = program("python3").args(["-c", "import requests; print(requests.__version__)"]);
+    if python.probe().is_none() {
+        eprintln!("skipped: requests, threads: needs python3 with the package requests");
+    }
+    if program("wasmtime").args(["--version"]).probe().is_none() {
+        eprintln!("skipped: wasmtime serve: wasmtime is not on the PATH");
+    }
+}
+
+/// Whether the workspace of the peers is formatted and free of warnings.
+pub(crate) fn lint() -> Result<(), Failure> {
+    cargo(["fmt", "--all", "--check", "--manifest-path", PEERS]).run()?;
+    let target_dir = root().join(FOLDER).join("peers");
+    let clippy = |selected: &[&str]| {
+        cargo(["clippy", "--locked", "--manifest-path", PEERS])
+            .args([Path::new("--target-dir"), &target_dir])
+            .args(selected)
+            .args(["--", "-D", "warnings"])
+            .run()
+    };
+    clippy(&["--workspace", "--exclude", NATIVE, "--target", WASM])?;
+    clippy(&["--package", NATIVE])
+}
