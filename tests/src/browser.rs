@@ -170,6 +170,14 @@ impl Browser {
         BASE64.decode(data).expect("in base64")
     }
 
+    /// Ends it and waits until it has ended. Dropping it kills it, which may leave some of its files behind.
+    pub async fn close(mut self) {
+        // It belongs to the browser, not to the page.
+        self.session = None;
+        self.call("Browser.close", json!({})).await;
+        let _ = self.process.wait().await;
+    }
+
     /// What the browser had to complain of so far: scripts that failed, files that did not come, what a policy forbade.
     pub fn complaints(&self) -> &[String] {
         &self.complaints

@@ -214,6 +214,7 @@ fn a_browser_shows_each_request_with_the_waterfall_of_its_calls() {
             browser.until(&format!("{LISTED} === '3 2 1'")).await;
         }
         assert_eq!(browser.complaints(), [""; 0]);
+        browser.close().await;
     });
 }
 
@@ -293,6 +294,7 @@ fn a_browser_shows_what_runs_and_what_went_wrong_and_runs_nothing_that_it_is_tol
         // And if we ever made markup of it, the browser would refuse.
         let refused = "(() => { try { document.body.innerHTML = 'x'; return false; } catch { return true; } })()";
         assert_eq!(browser.eval(refused).await, true);
+        browser.close().await;
     });
 }
 
