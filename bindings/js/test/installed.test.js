@@ -14,6 +14,8 @@ import { startOrigin } from './origin.js';
 import { environment, hosts, serve } from './served.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+/** Far above what a loaded machine needs, to compile the component for each host first. */
+const WATCHDOG = 45 * 60_000;
 /** Where the package is installed. */
 let folder;
 let origin;
@@ -65,7 +67,7 @@ test('bundling says in one line what is wrong', async () => {
   assert.match(said, /^urlfetch-bundle: @bytecodealliance\/componentize-js is missing: npm install --save-dev '.*'\n$/);
 });
 
-test('the example and all cases in one component', async (context) => {
+test('the example and all cases in one component', { timeout: WATCHDOG }, async (context) => {
   // What bundling needs is large: that of the repository is linked, not fetched once more.
   await mkdir(join(folder, 'node_modules/@bytecodealliance'), { recursive: true });
   for (const name of ['@bytecodealliance/componentize-js', 'esbuild']) {
