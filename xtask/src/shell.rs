@@ -67,8 +67,18 @@ pub(crate) fn program(name: impl AsRef<OsStr>) -> Program {
 }
 
 /// The cargo that runs us, with its first arguments.
+///
+/// It is not told what `cargo run` has told us of our own package: build scripts that look at that, ring's for one, would run again
+/// whenever somebody calls cargo without us, and what depends on them be compiled again, the host among it.
 pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Program {
-    program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(args)
+    let mut cargo = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.0.env_remove(&name);
+        }
+    }
+    cargo.args(args)
 }
 
 impl Program {
