@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Host, measured};
 use crate::hosts;
-use crate::shell::{Failure, root};
+use crate::shell::{Failure, built, program, root};
 
 const HEAD: &str = "\
 | host | fetch | ten at once | callback | wait-any | deadline | error kinds | conformance |
@@ -58,7 +58,8 @@ fn score(host: &Host) -> Result<String, Failure> {
     let mut entries = String::new();
     for family in families()? {
         let server = (host.start)(hosts::APP)?;
-        let judge = hosts::conformance().args(["--json", "--target", &server.url]);
+        let judge = program(built("urlfetch-conformance"));
+        let judge = judge.args(["--json", "--target", &server.url]);
         let judge = match host.expectations {
             Some(name) => judge.args(["--host", name]),
             None => judge,

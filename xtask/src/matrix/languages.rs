@@ -81,17 +81,19 @@ pub(super) fn table(hosts: &[Host]) -> Result<String, Failure> {
     Ok(table)
 }
 
-/// The time, or `no` when the host does not serve the application or the application does not answer; the reason is printed.
+/// The time; or `once` when the application answers one request only, and `no` when it answers none or the host does not serve it. The
+/// reason is printed.
 fn cell(server: Result<Server, Failure>, app: &App) -> String {
     let asked = server.and_then(|server| {
         let url = format!("{}{}", server.url, app.path);
         measured(&["--ten", &url])
     });
     match asked {
-        Ok(shown) => format!(
-            " {} ms |",
-            shown["ten_ms"].as_f64().unwrap_or_default().round()
-        ),
+        Ok(shown) if shown["once"] == true => " once |".to_owned(),
+        Ok(shown) => {
+            let ms = shown["ten_ms"].as_f64().unwrap_or_default().round();
+            format!(" {ms} ms |")
+        }
         Err(failure) => {
             println!("{}", failure.line.unwrap_or_default());
             " no |".to_owned()
