@@ -388,7 +388,6 @@ impl Layer {
     fn finish(&self) -> Result<(), DecodeError> {
         match self.stage {
             Stage::Start | Stage::Between | Stage::Padding => Ok(()),
-            Stage::Failed(error) => Err(error),
             _ => Err(TRUNCATED),
         }
     }

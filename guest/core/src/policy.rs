@@ -270,7 +270,7 @@ impl AllowedOrigin {
             && self.url.port() == url.port()
             && name(url)
                 .strip_suffix(name(&self.url))
-                .is_some_and(|front| front.len() > 1 && front.ends_with(b"."))
+                .is_some_and(|front| front.ends_with(b"."))
     }
 }
 

@@ -343,6 +343,12 @@ fn a_bomb_is_given_its_whole_room_once_and_text_grows_by_doubling() {
 }
 
 #[test]
+fn a_decoder_shows_how_many_layers_it_undoes_and_no_content() {
+    let decoder = Decoder::new(2).expect("two layers");
+    assert_eq!(alloc::format!("{decoder:?}"), "Decoder { layers: 2, .. }");
+}
+
+#[test]
 fn layers_are_undone_in_turn() {
     let content = prose(200_000);
     let mut body = content.clone();

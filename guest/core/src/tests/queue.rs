@@ -210,6 +210,18 @@ fn lowered_limits_call_nothing_back_and_let_out_nothing_more() {
 }
 
 #[test]
+fn a_limit_lowered_to_one_origin_holds_for_a_call_that_had_been_next() {
+    let slow = "http://a.example/slow";
+    let mut program = limited(2, 2).origin(slow, answer(200).late(20));
+    program.start_all(&[slow, B, A]);
+    program.set_policy(|policy| policy.set_max_in_flight(2, 1));
+    program.poll_for(10);
+    assert_eq!(program.sent_urls(), [slow, B]);
+    program.poll_for(10);
+    assert_eq!(program.sent_urls(), [slow, B, A]);
+}
+
+#[test]
 fn limits_hold_even_when_a_later_setting_of_the_same_change_fails() {
     let mut program = limited(1, 1);
     program.start_all(&[A, A, A]);

@@ -90,6 +90,8 @@ fn allowed_origins_are_scheme_host_and_port_or_every_name_below() {
     for url in [
         "https://a.example/",
         "https://xa.example/",
+        "https://xyz.xa.example/",
+        "https://xyza.example/",
         "http://x.a.example/",
         "https://x.a.example:8443/",
         "https://a.example.b.example/",
