@@ -1,6 +1,6 @@
 //! The life of one rpc: idle, running, finishing; one call each; what fails at once, in which order, and what waits for get-result.
 use super::scenario::*;
-use crate::{ErrorKind, Phase, State};
+use crate::{ErrorKind, Phase, RpcKey, State};
 
 const URL: &str = "http://a.example/";
 
@@ -283,6 +283,15 @@ fn completions_are_counted_and_reported_once_in_their_order() {
     assert!(program.service.has_finished(client));
     assert_eq!(program.service.take_finished(client), [ids[1], ids[0]]);
     assert_eq!(program.service.take_finished(client), []);
+}
+
+#[test]
+fn the_index_of_an_rpc_is_its_own_until_it_is_dropped() {
+    let mut program = Program::new();
+    let rpcs = [program.create(), program.create(), program.create()];
+    assert_eq!(rpcs.map(RpcKey::index), [0, 1, 2]);
+    program.drop_rpc(rpcs[1]);
+    assert_eq!(program.create().index(), 1);
 }
 
 #[test]
