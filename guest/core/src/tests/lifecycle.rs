@@ -279,6 +279,7 @@ fn completions_are_counted_and_reported_once_in_their_order() {
     assert_eq!(program.service.completions(), 1);
     assert_eq!(program.service.take_finished(client), [ids[2]]);
     program.poll_for(20);
+    assert_eq!(program.service.completions(), 3);
     assert_eq!(program.service.running(client), 0);
     assert!(program.service.has_finished(client));
     assert_eq!(program.service.take_finished(client), [ids[1], ids[0]]);
@@ -291,6 +292,8 @@ fn the_index_of_an_rpc_is_its_own_until_it_is_dropped() {
     let rpcs = [program.create(), program.create(), program.create()];
     assert_eq!(rpcs.map(RpcKey::index), [0, 1, 2]);
     program.drop_rpc(rpcs[1]);
+    let keys = [0, 1, 2, 3].map(|index| program.service.key(index));
+    assert_eq!(keys, [Some(rpcs[0]), None, Some(rpcs[2]), None]);
     assert_eq!(program.create().index(), 1);
 }
 

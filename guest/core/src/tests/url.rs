@@ -32,7 +32,12 @@ fn resolved(base: &str, location: &[u8]) -> Result<String, UrlError> {
 #[test]
 fn a_url_is_split_as_a_transport_wants_it() {
     let url = Url::parse("HTTPS://Example.COM:8443/Path/a?Q=1#frag").unwrap();
-    assert_eq!(url.as_str(), "https://example.com:8443/Path/a?Q=1");
+    let text = "https://example.com:8443/Path/a?Q=1";
+    assert_eq!(url.as_str(), text);
+    assert_eq!(
+        (format!("{url}"), format!("{url:?}")),
+        (text.into(), text.into())
+    );
     assert_eq!(url.scheme(), Scheme::Https);
     assert_eq!(url.host(), "example.com");
     assert_eq!(url.port(), 8443);
