@@ -409,6 +409,19 @@ fn layers_without_content_are_bounded_by_the_cap() {
 }
 
 #[test]
+fn a_layer_may_give_twice_the_cap_and_64_kib_to_the_next_and_no_byte_more() {
+    let wrapping = |length: usize| {
+        let mut inner = gzip(b"one");
+        inner.resize(length, 0);
+        gzip(&inner)
+    };
+    let most = 2 * 1_000 + 65_536;
+    let decoded = |length| decode_in(2, &[&wrapping(length)], 1_000);
+    assert_eq!(decoded(most), (Ok(()), b"one".to_vec()));
+    assert_eq!(decoded(most + 1).0, Err(HOLLOW));
+}
+
+#[test]
 fn errors_are_one_clause_each() {
     for error in [
         TRUNCATED,

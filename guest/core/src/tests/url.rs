@@ -280,6 +280,12 @@ fn a_host_is_ascii_letters_digits_hyphen_underscore_and_dot() {
 }
 
 #[test]
+fn a_host_that_is_not_ascii_is_told_its_other_form() {
+    let told = refused("http://b\u{fc}cher.example/").to_string();
+    assert!(told.contains("xn--"), "{told}");
+}
+
+#[test]
 fn hosts_and_labels_have_the_length_of_the_dns() {
     let label = "a".repeat(63);
     assert!(Url::parse(&format!("http://{label}/")).is_ok());
