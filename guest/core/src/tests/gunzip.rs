@@ -338,6 +338,9 @@ fn a_bomb_is_given_its_whole_room_once_and_text_grows_by_doubling() {
     assert_eq!(*last, cap + 1);
     assert!(before.iter().sum::<usize>() <= 2 << 20, "{before:?}");
 
+    let small = grow(&gzip(&vec![0; 100_000]));
+    assert!(*small.last().unwrap() <= 200_000, "{small:?}");
+
     let text = grow(&gzip(&prose(3 << 20)));
     assert!(*text.last().unwrap() <= 6 << 20, "{text:?}");
 }
