@@ -1,4 +1,4 @@
-//! What `gunzip` claims: it decodes what another decoder decodes, however the input is cut, within its bounds, and never panics.
+//! What `gunzip` claims: it decodes what another decoder decodes, however the input is cut, within its bounds, and never panics; long because each bound has its bytes.
 
 use alloc::string::ToString;
 use alloc::vec;
