@@ -27,6 +27,7 @@ mod session;
 #[cfg(test)]
 mod session_tests;
 mod state;
+mod tasks;
 mod world;
 
 pub use clock::{TokioClock, run_in_virtual_time};
@@ -48,4 +49,5 @@ pub use sender::{
 };
 pub use session::Session;
 pub use state::State;
+pub use tasks::{Tasks, TasksError, Token};
 pub use world::World;

@@ -1,5 +1,5 @@
 //! What the tests share: conformance vectors and what plays them, the component as one object, worlds with a watchdog, an origin of
-//! raw bytes, the soak, and goldens.
+//! raw bytes, the soak, the kill loop, and goldens.
 //!
 //! It drives the component by its exports only, through `urlfetch-host`; nothing here knows what the component decides.
 
@@ -7,6 +7,7 @@ mod at_most;
 mod browser;
 mod golden;
 mod instance;
+pub mod kills;
 mod raw_origin;
 pub mod soak;
 pub mod vectors;

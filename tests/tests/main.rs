@@ -14,6 +14,7 @@ mod faults;
 mod futures;
 mod half_way;
 mod hostile;
+mod kills;
 mod leaks;
 mod promise;
 mod run;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::shell::{Failure, cargo, program};
 use crate::toolchain::{WASM, ensure_wasm_target};
-use crate::{bench, component, demo, floors, fuzz, js, python, soak, test, tidy, wit};
+use crate::{bench, component, demo, floors, fuzz, js, python, soak, tasks_kill, test, tidy, wit};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -42,7 +42,7 @@ const STEPS: [Step; 12] = [
 ];
 
 /// What `--long` adds.
-const LONG_STEPS: [Step; 5] = [
+const LONG_STEPS: [Step; 6] = [
     (
         "format and clippy for the peers of the benchmark",
         bench::lint,
@@ -55,6 +55,7 @@ const LONG_STEPS: [Step; 5] = [
     }),
     ("fuzz", || fuzz::run(None, 60)),
     ("soak", || soak(&["--fetches".into(), "100000".into()])),
+    ("kills", || tasks_kill(&[])),
 ];
 
 /// Runs every step; when it may take long, those that do as well.

@@ -94,6 +94,18 @@ enum Command {
         )]
         args: Vec<String>,
     },
+    /// Kill a server of deferred tasks 500 times at random instants.
+    ///
+    /// What it has acknowledged must have run in the end.
+    TasksKill {
+        /// `--kills N`.
+        #[arg(
+            value_name = "ARGS",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        args: Vec<String>,
+    },
     /// Measure urlfetch and its peers side by side, on the same host against the same origin.
     ///
     /// Builds both and the benchmark, and writes target/bench/report.json, report.md and growth.svg; a full run takes under half an
@@ -124,7 +136,8 @@ enum Command {
     ///
     /// Installs what bindings/python/requirements.txt pins into target/python/venv, makes the wheel and installs it there, checks its
     /// types, and runs its tests against the loopback origin: as ordinary Python, inside a component, and behind HTTP on every host
-    /// that is installed. Skipped loudly without Python 3.11; with CI=true in the environment that is a failure.
+    /// that is installed. Then Google's client of Cloud Tasks drives `urlfetch serve --tasks-listen`. Skipped loudly without Python
+    /// 3.11; with CI=true in the environment that is a failure.
     Python,
     /// Say what this machine lacks, and how to get it.
     ///
@@ -163,8 +176,8 @@ enum Command {
     /// Formatting, wit --check, the floors (who may depend on whom), tidy, licenses where cargo-deny is installed, clippy with
     /// warnings denied for the host, the component and all guest programs, the tests, those of the Python and the JavaScript package, the demo.
     Ci {
-        /// Then what takes long: the peers and the exact counts of the benchmark, each fuzz target for a minute, and a soak of 100,000
-        /// fetches.
+        /// Then what takes long: the peers and the exact counts of the benchmark, each fuzz target for a minute, a soak of 100,000
+        /// fetches, and 500 kills of a server of tasks.
         #[arg(long)]
         long: bool,
     },
@@ -205,6 +218,7 @@ fn run(command: Command) -> Result<(), Failure> {
             }
         }
         Command::Soak { args } => soak(&args),
+        Command::TasksKill { args } => tasks_kill(&args),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Python => {
             toolchain::ensure_wasm_target()?;
@@ -250,6 +264,13 @@ fn test(args: &[String]) -> Result<(), Failure> {
 fn soak(args: &[String]) -> Result<(), Failure> {
     toolchain::ensure_wasm_target()?;
     cargo(["run", "--quiet", "--bin", "soak", "--"])
+        .args(args)
+        .run()
+}
+
+fn tasks_kill(args: &[String]) -> Result<(), Failure> {
+    toolchain::ensure_wasm_target()?;
+    cargo(["run", "--quiet", "--bin", "tasks-kill", "--"])
         .args(args)
         .run()
 }

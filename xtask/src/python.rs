@@ -47,7 +47,28 @@ pub(crate) fn run() -> Result<(), Failure> {
         .env("ORIGIN", &origin.url)
         .run()?;
     println!("-- behind HTTP");
-    serve(&tools, &origin, whole)
+    serve(&tools, &origin, whole)?;
+    println!("-- Google's client of Cloud Tasks");
+    cloud_tasks(&tools)
+}
+
+/// Google's client against `urlfetch serve`, with an application that `tests/build.rs` built.
+fn cloud_tasks(tools: &Tools) -> Result<(), Failure> {
+    let tools = Tools::install(
+        tools.0.join("python"),
+        "cloud-tasks",
+        "requirements-cloud-tasks.txt",
+    )?;
+    tools
+        .python()
+        .args([format!("{PACKAGE}/tests/cloud_tasks.py")])
+        .args([built("urlfetch")])
+        .args([
+            "serve",
+            "target/programs/wasm32-wasip2/release/deferring.wasm",
+        ])
+        .args(["--addr", "127.0.0.1:0"])
+        .run()
 }
 
 /// Puts the package and what it is tested with where [`Tools`] finds them; none when it was skipped.
@@ -64,28 +85,29 @@ pub(crate) fn install() -> Result<Option<Tools>, Failure> {
     program(built("urlfetch"))
         .args(["component", "-o", "target/urlfetch.wasm"])
         .run()?;
-    let tools = Tools::install(&python)?;
+    let tools = Tools::install(python, "venv", "requirements.txt")?;
     install_package(&tools)?;
     Ok(Some(tools))
 }
 
-/// The interpreters of one virtual environment, `target/python/venv`.
+/// The interpreters of a virtual environment, `target/python/NAME`.
 pub(crate) struct Tools(PathBuf);
 
 impl Tools {
-    /// Installs what requirements.txt pins, unless exactly that is there.
-    fn install(python: &str) -> Result<Self, Failure> {
-        let lock = format!("{PACKAGE}/requirements.txt");
+    /// Installs what a file pins, unless exactly that is there.
+    fn install(python: impl AsRef<OsStr>, name: &str, pins: &str) -> Result<Self, Failure> {
+        let lock = format!("{PACKAGE}/{pins}");
         let pinned = fs::read_to_string(root().join(&lock))
             .map_err(|error| Failure::because(format!("{lock}: {error}")))?;
-        let folder = root().join("target/python/venv");
+        let place = format!("target/python/{name}");
+        let folder = root().join(&place);
         let tools = Self(folder.join(if cfg!(windows) { "Scripts" } else { "bin" }));
         let stamp = folder.join("installed.txt");
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == pinned) {
             return Ok(tools);
         }
         program(python)
-            .args(["-m", "venv", "--clear", "target/python/venv"])
+            .args(["-m", "venv", "--clear", &place])
             .run()?;
         tools
             .pip(["install", "--quiet", "--no-deps", "--require-hashes"])

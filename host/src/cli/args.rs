@@ -41,7 +41,7 @@ pub(crate) fn header(text: &str) -> Result<(String, Vec<u8>), String> {
 pub(crate) fn reason(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // clap's words are the whole help.
-        return "a subcommand is missing: fetch, serve, compose, component or demo (see urlfetch --help)"
+        return "a subcommand is missing: fetch, serve, tasks, compose, component or demo (see urlfetch --help)"
             .into();
     }
     let text = error.to_string();

@@ -16,6 +16,7 @@ mod report;
 mod serve;
 mod signals;
 mod table;
+mod tasks;
 mod urls;
 mod waterfall;
 
@@ -39,6 +40,7 @@ enum Command {
     Conformance(conformance::ConformanceArgs),
     Demo(demo::DemoArgs),
     Serve(Box<serve::ServeArgs>),
+    Tasks(tasks::TasksArgs),
 }
 
 /// How a run ended that did what it was asked.
@@ -88,6 +90,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Conformance(args) => conformance::run(&args),
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(*args),
+        Command::Tasks(args) => tasks::run(args),
     };
     match ended {
         Ok(Verdict::Succeeded) => ExitCode::SUCCESS,

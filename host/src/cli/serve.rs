@@ -10,7 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use urlfetch_host::serve::{App, AppOptions, LogFormat, ServeOptions, Server, listen, start_log};
 use urlfetch_host::{
-    AllowedHost, BlockedNetwork, EgressPolicy, Part, Sender, SenderOptions, raise_fd_limit,
+    AllowedHost, BlockedNetwork, EgressPolicy, Part, Sender, SenderOptions, Tasks, Token,
+    raise_fd_limit,
 };
 
 /// Sockets that are asked of the system, if it grants them: clients, and what requests fetch.
@@ -57,6 +58,20 @@ pub(crate) struct ServeArgs {
     /// be repeated.
     #[arg(long, value_name = "NETWORK")]
     block_network: Vec<BlockedNetwork>,
+    /// What the application defers: `local` keeps its tasks in --tasks-file and delivers them when they are due; `off` does nothing of
+    /// the kind. With `local` calls of the application to https://cloudtasks.googleapis.com/v2/ are answered here, and requests from
+    /// outside lose headers that only deliveries have (X-CloudTasks-*, X-AppEngine-*, X-Google-*, X-Urlfetch-*) and may not ask for
+    /// /_ah/queue/*.
+    #[arg(long, value_name = "ENGINE", default_value = "local", value_parser = engine)]
+    tasks: Engine,
+    /// Where tasks are kept: a file that belongs to one server, and is made by the first task. Beside it, with the extension `token`,
+    /// lies the token of --tasks-listen.
+    #[arg(long, value_name = "FILE", default_value = ".urlfetch/tasks.db")]
+    tasks_file: PathBuf,
+    /// Where to answer the API of Cloud Tasks to those who send the token as `Authorization: Bearer TOKEN`: `urlfetch tasks`, and
+    /// Google's clients with this address as their endpoint.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    tasks_listen: Option<SocketAddr>,
     /// How many requests may be in flight; the others are answered 503 and asked to come again.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_requests: u32,
@@ -83,6 +98,28 @@ enum Format {
     Json,
 }
 
+/// Who keeps tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Engine {
+    Local,
+    Off,
+}
+
+/// Reads the name of an engine.
+fn engine(text: &str) -> Result<Engine, String> {
+    match text {
+        "local" => Ok(Engine::Local),
+        "off" => Ok(Engine::Off),
+        "google" => Err(
+            "is not there yet: use `off`, and send a token of your own from the application".into(),
+        ),
+        text if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
+            Err("is not there yet: use `local`, which is for one server".into())
+        }
+        _ => Err("is neither `local` nor `off`".into()),
+    }
+}
+
 /// Serves until a signal comes.
 pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
     if args.admin == Some(args.addr) && args.addr.port() != 0 {
@@ -99,14 +136,22 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
         Format::Json => LogFormat::Json,
     });
     let sender = sender(&args)?;
+    let tasks = tasks(&args)?;
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         // Before the application is compiled: that may take a while.
         let listener = bind("--addr", args.addr)?;
         let admin = args.admin.map(|admin| bind("--admin", admin)).transpose()?;
+        let calls = args
+            .tasks_listen
+            .map(|at| bind("--tasks-listen", at))
+            .transpose()?;
         let mut lines = format!("listening on http://{}\n", listener.1);
         if let Some((_, admin)) = &admin {
             lines.push_str(&format!("admin on http://{admin}\n"));
+        }
+        if let Some((_, calls)) = &calls {
+            lines.push_str(&format!("tasks on http://{calls}\n"));
         }
         let options = AppOptions {
             instances: args.max_requests,
@@ -123,6 +168,10 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
             core_instances_each = app.needs().core_instances,
             memories_each = app.needs().memories,
             tables_each = app.needs().tables,
+            tasks = %match &tasks {
+                Some(_) => args.tasks_file.display().to_string(),
+                None => "off".to_owned(),
+            },
             "ready"
         );
         let options = ServeOptions {
@@ -131,10 +180,14 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
             max_body: args.max_body << 20,
             drain: seconds(args.drain),
             admin_hosts: args.admin_host,
+            tasks,
             ..ServeOptions::default()
         };
         let admin = admin.map(|(listener, _)| listener);
-        let server = Server::new(app, sender, options, listener.0, admin);
+        let mut server = Server::new(app, sender, options, listener.0, admin);
+        if let Some((calls, _)) = calls {
+            server = server.tasks_listener(calls);
+        }
         let mut signals = Signals::listen()?;
         output::print(lines.as_bytes())?;
         let (stop, stopping) = oneshot::channel::<()>();
@@ -161,6 +214,31 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
     // A lookup that still waits for an answer does not hold the process.
     runtime.shutdown_background();
     ended
+}
+
+/// The tasks that the options speak of.
+fn tasks(args: &ServeArgs) -> Result<Option<Tasks>, Refusal> {
+    if args.tasks == Engine::Off {
+        return match args.tasks_listen {
+            Some(at) => Err(Refusal::new(format!(
+                "--tasks-listen '{at}': there is nothing to answer with --tasks off"
+            ))),
+            None => Ok(None),
+        };
+    }
+    let mut tasks = Tasks::open(&args.tasks_file).map_err(|error| {
+        Refusal::new(format!(
+            "--tasks-file: {error}: name another one, or --tasks off"
+        ))
+    })?;
+    if args.tasks_listen.is_some() {
+        let file = args.tasks_file.with_extension("token");
+        let token = Token::of_file(&file).map_err(|error| {
+            Refusal::new(format!("--tasks-file: '{}': {error}", file.display()))
+        })?;
+        tasks = tasks.with_token(token);
+    }
+    Ok(Some(tasks))
 }
 
 /// Applications that compute take turns of milliseconds: what the sockets have to say is asked for after a few of them.

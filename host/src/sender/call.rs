@@ -163,6 +163,12 @@ impl Call {
         self.note(|progress, _| progress.moments.received += bytes as u64);
     }
 
+    /// This process answered it itself, without any connection.
+    pub(crate) fn answered_here(&self, status: StatusCode) {
+        self.head(status, Version::HTTP_11);
+        self.end(CallOutcome::Complete);
+    }
+
     /// The first word is the last one.
     pub(super) fn end(&self, outcome: CallOutcome) {
         self.note(|Progress { moments, .. }, at| {

@@ -41,6 +41,16 @@ impl Admission {
         Some(Place { _permit: permit })
     }
 
+    /// A place, when it is one's turn; none when the server stops before.
+    pub(super) async fn enter_in_turn(&self) -> Option<Place> {
+        tokio::select! {
+            biased;
+            // The semaphore is never closed.
+            permit = self.places.clone().acquire_owned() => Some(Place { _permit: permit.ok()? }),
+            () = self.is_cut() => None,
+        }
+    }
+
     /// From now on every answer says that it is its connection's last.
     pub(super) fn stop(&self) {
         self.phase.send_replace(Phase::Stopping);

@@ -2,7 +2,10 @@
 
 use super::output::{Output, Stream};
 use super::record::Record;
+use super::server::ServeOptions;
+use crate::tasks::{self, Tasks};
 use crate::{Call, Sender};
+use http_body_util::{BodyExt, Limited};
 use std::future::Future;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
@@ -23,7 +26,8 @@ pub(super) struct Guest {
 enum WayOut {
     /// Before there is a request, nothing is sent.
     Closed,
-    Through(Sender, Arc<Record>),
+    /// By the sender, but for calls of the API of tasks: those are answered here, when there are tasks.
+    Through(Sender, Option<Tasks>, Arc<Record>),
 }
 
 type Io = Box<dyn Future<Output = Result<()>> + Send>;
@@ -38,15 +42,16 @@ impl Guest {
     /// For the instance that answers this one.
     pub(super) fn for_request(
         sender: &Sender,
-        env: &[(String, String)],
+        options: &ServeOptions,
         record: &Arc<Record>,
     ) -> Self {
         let wasi = WasiCtxBuilder::new()
-            .envs(env)
+            .envs(&options.env)
             .stdout(Output::new(record.id, Stream::Stdout))
             .stderr(Output::new(record.id, Stream::Stderr))
             .build();
-        Guest::with(wasi, WayOut::Through(sender.clone(), record.clone()))
+        let way_out = WayOut::Through(sender.clone(), options.tasks.clone(), record.clone());
+        Guest::with(wasi, way_out)
     }
 
     fn with(wasi: WasiCtx, way_out: WayOut) -> Self {
@@ -92,9 +97,16 @@ impl WasiHttpHooks for WayOut {
     ) -> Sending {
         match self {
             WayOut::Closed => Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) }),
-            WayOut::Through(sender, record) => {
+            WayOut::Through(sender, tasks, record) => {
                 let call = Call::begin(request.method().clone(), request.uri());
                 record.keep(&call);
+                if let Some(tasks) = tasks.clone().filter(|_| is_of_tasks(request.uri())) {
+                    return Box::new(async move {
+                        let response = call_tasks(&tasks, request).await?;
+                        call.answered_here(response.status());
+                        Ok((response, Box::new(async { Ok(()) }) as Io))
+                    });
+                }
                 let sender = sender.clone();
                 Box::new(async move {
                     let response = sender.send_recorded(request, options, call).await?;
@@ -104,4 +116,26 @@ impl WasiHttpHooks for WayOut {
             }
         }
     }
+}
+
+/// Whether a request is a call of the API of tasks.
+fn is_of_tasks(uri: &http::Uri) -> bool {
+    uri.host()
+        .is_some_and(|host| host.eq_ignore_ascii_case(tasks::AUTHORITY))
+}
+
+/// Answers a call of the API. The guest is the application: it may do what it likes with its tasks.
+async fn call_tasks(
+    tasks: &Tasks,
+    request: http::Request<WasiBody>,
+) -> Result<http::Response<WasiBody>> {
+    let (head, body) = request.into_parts();
+    let response = match Limited::new(body, tasks::MAX_CALL).collect().await {
+        Ok(body) => tasks.call(&head.method, &head.uri, &body.to_bytes()).await,
+        Err(error) => match error.downcast::<wasmtime_wasi_http::Error>() {
+            Ok(error) => return Err(*error),
+            Err(_) => tasks::too_large(),
+        },
+    };
+    Ok(response.map(super::delivery::whole))
 }

@@ -11,6 +11,8 @@ mod app;
 mod body;
 mod call_guest;
 mod connection;
+mod delivery;
+mod door;
 mod ending;
 mod guest;
 mod inbound;

@@ -1,19 +1,26 @@
 //! One request: judged, let in, answered by an instance of its own, or refused with a word.
 
+use super::admission::Place;
 use super::app::Handler;
 use super::body::{AnswerBody, Guarded};
 use super::call_guest;
+use super::delivery;
+use super::door;
 use super::ending::Ending;
 use super::guest::Guest;
 use super::judgement::judge;
 use super::record::RequestOutcome;
 use super::server::Shared;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Method, Response, StatusCode, Version};
+use crate::tasks::Delivered;
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -23,12 +30,14 @@ pub(super) type Answered = Result<Response<WasiBody>, String>;
 
 /// How long a client that found no place is asked to wait, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+/// Who delivers tasks, as far as the log goes: the address that App Engine delivered them from.
+const QUEUE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(0, 1, 0, 2)), 0);
 
 /// Answers. Whatever happens, there is an answer; dropping the future, or the body of the answer before its end, ends the guest.
 pub(super) async fn answer(
     shared: Arc<Shared>,
     peer: SocketAddr,
-    request: http::Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let is_http1 = request.version() < Version::HTTP_2;
     let record = shared.journal.open(peer, &request);
@@ -47,10 +56,19 @@ pub(super) async fn answer(
 async fn admit(
     shared: &Arc<Shared>,
     ending: &Arc<Ending>,
-    request: http::Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     if let Err(refusal) = judge(&request, shared.options.max_body) {
         return refuse(ending, refusal.status, &refusal.reason);
+    }
+    if let Some(tasks) = &shared.options.tasks
+        && !door::admits(tasks, &mut request)
+    {
+        return refuse(
+            ending,
+            StatusCode::FORBIDDEN,
+            "only deliveries of tasks come here",
+        );
     }
     let Some(place) = shared.admission.enter() else {
         let reason = format!("{} requests are in flight", shared.app.instances());
@@ -60,13 +78,63 @@ async fn admit(
             .insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         return response;
     };
-    let is_head = request.method() == Method::HEAD;
     let request = within(request, shared.options.max_body);
+    respond(shared, ending, request, shared.options.timeout, place).await
+}
+
+/// Delivers a task into the application, and says what it came to: a request of ours, which waits for its place.
+pub(super) async fn deliver(
+    shared: &Arc<Shared>,
+    request: Request<Bytes>,
+    deadline: Duration,
+) -> Delivered {
+    let request = inbound(request);
+    let record = shared.journal.open(QUEUE, &request);
+    let ending = Ending::of(record, &shared.journal, &shared.metrics);
+    let Some(place) = shared.admission.enter_in_turn().await else {
+        return Delivered::CutOff;
+    };
+    let response = respond(shared, &ending, request, deadline, place).await;
+    let (head, body) = response.into_parts();
+    let whole = delivery::read_out(body).await;
+    match ending.record.answer().outcome {
+        Some(RequestOutcome::CutOff) => Delivered::CutOff,
+        Some(RequestOutcome::TimedOut) => Delivered::TimedOut,
+        _ if whole => {
+            Delivered::Answered(head.status.as_u16(), delivery::retry_after(&head.headers))
+        }
+        _ => Delivered::Unanswered,
+    }
+}
+
+/// A delivery as a connection would have brought it.
+fn inbound(request: Request<Bytes>) -> Request<WasiBody> {
+    let (mut head, body) = request.into_parts();
+    let uri = std::mem::take(&mut head.uri);
+    let host = uri.authority().map(delivery::host).unwrap_or_default();
+    if let Ok(host) = HeaderValue::from_str(host) {
+        head.headers.insert(HOST, host);
+    }
+    head.headers.insert(CONTENT_LENGTH, body.len().into());
+    let root = || PathAndQuery::from_static("/");
+    head.uri = Uri::from(uri.path_and_query().cloned().unwrap_or_else(root));
+    Request::from_parts(head, delivery::whole(body))
+}
+
+/// Has a request answered by an instance of its own, within a time.
+async fn respond(
+    shared: &Arc<Shared>,
+    ending: &Arc<Ending>,
+    request: Request<WasiBody>,
+    timeout: Duration,
+    place: Place,
+) -> Response<AnswerBody> {
+    let is_head = request.method() == Method::HEAD;
     let (tell, told) = oneshot::channel();
     let guest = {
         let (shared, ending) = (shared.clone(), ending.clone());
         tokio::spawn(async move {
-            run(&shared, &ending, request, tell).await;
+            run(&shared, &ending, request, timeout, tell).await;
             // Its instance has gone back to the pool: now somebody else may have the place.
             drop(place);
         })
@@ -100,11 +168,12 @@ async fn admit(
 async fn run(
     shared: &Shared,
     ending: &Ending,
-    request: http::Request<WasiBody>,
+    request: Request<WasiBody>,
+    timeout: Duration,
     tell: oneshot::Sender<Answered>,
 ) {
     let record = &ending.record;
-    let guest = Guest::for_request(&shared.sender, &shared.options.env, record);
+    let guest = Guest::for_request(&shared.sender, &shared.options, record);
     let mut store = Store::new(&shared.app.engine, guest);
     // A guest that computes lets others have the thread at every tick, and can be ended there.
     store.epoch_deadline_async_yield_and_update(1);
@@ -121,8 +190,8 @@ async fn run(
         ended = call => if let Err(error) = ended {
             record.ended_by(RequestOutcome::Trapped, call_guest::describe(&error));
         },
-        () = tokio::time::sleep(shared.options.timeout) => {
-            let reason = format!("not done within {} s", shared.options.timeout.as_secs_f64());
+        () = tokio::time::sleep(timeout) => {
+            let reason = format!("not done within {} s", timeout.as_secs_f64());
             record.ended_by(RequestOutcome::TimedOut, reason);
         }
         () = shared.admission.is_cut() => record.ended_by(RequestOutcome::CutOff, "the server stopped"),
@@ -130,7 +199,7 @@ async fn run(
 }
 
 /// The request as a guest reads it: not more than `most` bytes of body.
-fn within(request: http::Request<Incoming>, most: u64) -> http::Request<WasiBody> {
+fn within(request: Request<Incoming>, most: u64) -> Request<WasiBody> {
     let limit = usize::try_from(most).unwrap_or(usize::MAX);
     request.map(|body| {
         Limited::new(body, limit)

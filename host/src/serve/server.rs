@@ -4,9 +4,11 @@ use super::admin;
 use super::admission::Admission;
 use super::app::App;
 use super::connection;
+use super::delivery;
 use super::journal::Journal;
 use super::metrics::Metrics;
 use crate::Sender;
+use crate::tasks::{self, Tasks};
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -17,7 +19,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 /// How many connections the kernel keeps for us until we accept them, if it likes.
@@ -45,10 +48,13 @@ pub struct ServeOptions {
     pub drain: Duration,
     /// Names by which browsers may come to the admin address, beside `localhost` and the address itself.
     pub admin_hosts: Vec<String>,
+    /// What the application defers: with it, calls of the application to cloudtasks.googleapis.com are answered here, what is due is
+    /// delivered, and what only a delivery may say or ask for is taken or kept from those outside.
+    pub tasks: Option<Tasks>,
 }
 
 impl Default for ServeOptions {
-    /// No environment, a minute for a request, half a minute for its head, 100 MiB of body, half a minute to stop.
+    /// No environment, a minute for a request, half a minute for its head, 100 MiB of body, half a minute to stop, no tasks.
     fn default() -> Self {
         ServeOptions {
             env: Vec::new(),
@@ -57,6 +63,7 @@ impl Default for ServeOptions {
             max_body: 100 << 20,
             drain: Duration::from_secs(30),
             admin_hosts: Vec::new(),
+            tasks: None,
         }
     }
 }
@@ -80,6 +87,7 @@ pub struct Server {
     shared: Arc<Shared>,
     listener: TcpListener,
     admin: Option<TcpListener>,
+    tasks: Option<TcpListener>,
 }
 
 /// A server that has stopped.
@@ -113,6 +121,16 @@ impl Server {
             shared: Arc::new(shared),
             listener,
             admin,
+            tasks: None,
+        }
+    }
+
+    /// Answers calls of the API of tasks to those who come to `listener` as well, and know the token: see [`Tasks::with_token`].
+    /// Without [`ServeOptions::tasks`] nobody is answered.
+    pub fn tasks_listener(self, listener: TcpListener) -> Self {
+        Server {
+            tasks: Some(listener),
+            ..self
         }
     }
 
@@ -127,8 +145,10 @@ impl Server {
             shared,
             listener,
             admin,
+            tasks,
         } = self;
         let ticking = Ticking::start(&shared);
+        let dispatching = Dispatching::start(&shared, &listener, tasks);
         let admin = admin.map(|listener| tokio::spawn(admin::serve(shared.clone(), listener)));
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
@@ -154,6 +174,7 @@ impl Server {
         }
         tracing::info!(target: "serve", in_flight = shared.admission.in_flight(), "stopping");
         shared.admission.stop();
+        let mut dispatching = dispatching.map(Dispatching::stop);
         // Whom the kernel has let in is served, whether we had time for him or not. A sleeping runtime asks the kernel.
         sleep(Duration::from_millis(1)).await;
         while let Some((stream, peer)) = waiting(&listener).await {
@@ -164,6 +185,10 @@ impl Server {
             sleep(LAST_WORD.min(shared.options.drain)).await;
             graceful.shutdown().await;
             shared.admission.empty().await;
+            // What became of the last deliveries is on file.
+            if let Some(dispatching) = &mut dispatching {
+                let _ = dispatching.await;
+            }
         });
         let mut cut_off = 0;
         if ended.await.is_err() {
@@ -205,6 +230,45 @@ async fn waiting(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
         Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),
     })
     .await
+}
+
+/// The dispatcher of tasks, and the API for others than the application. What they do not end is aborted with them.
+struct Dispatching {
+    dispatcher: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+    listening: Option<JoinHandle<()>>,
+}
+
+impl Dispatching {
+    /// None when there are no tasks.
+    fn start(
+        shared: &Arc<Shared>,
+        public: &TcpListener,
+        listener: Option<TcpListener>,
+    ) -> Option<Self> {
+        let tasks = shared.options.tasks.clone()?;
+        let deliver = delivery::by(shared.clone(), public.local_addr().ok());
+        let (stop, stopping) = oneshot::channel();
+        // An error is what says so.
+        let stopping = async { drop(stopping.await) };
+        let dispatcher = tokio::spawn(tasks::dispatch(tasks.store(), deliver, stopping));
+        let listening =
+            listener.map(|listener| tokio::spawn(tasks::serve_listener(tasks, listener)));
+        Some(Dispatching {
+            dispatcher,
+            stop,
+            listening,
+        })
+    }
+
+    /// Nothing more is taken up. Gives what ends when all is noted that was under way.
+    fn stop(self) -> JoinHandle<()> {
+        drop(self.stop);
+        if let Some(listening) = self.listening {
+            listening.abort();
+        }
+        self.dispatcher
+    }
 }
 
 /// Moves the engine's epoch on, from a thread of its own: the others may all be computing. Ends when it is dropped.

@@ -36,7 +36,7 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
     let taken = taken.local_addr().unwrap().to_string();
     let (app, ours) = (application(), file("served-ours.wasm", COMPONENT));
     let (app, ours) = (app.to_str().unwrap(), ours.to_str().unwrap());
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 18] = [
         (&["no-such.wasm"], &["APP 'no-such.wasm'", "No such file"]),
         (
             &["Cargo.toml"],
@@ -70,6 +70,30 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
             &["--ca-file", "Cargo.toml", "certificate"],
         ),
         (&["--max-requests", "0", app], &["--max-requests", "'0'"]),
+        (
+            &["--tasks", "google", app],
+            &["--tasks", "'google'", "not there yet"],
+        ),
+        (
+            &["--tasks", "postgres://db.test/tasks", app],
+            &["--tasks", "postgres://", "`local`"],
+        ),
+        (
+            &["--tasks", "remote", app],
+            &["--tasks", "'remote'", "`off`"],
+        ),
+        (
+            &["--tasks", "off", "--tasks-listen", "127.0.0.1:0", app],
+            &["--tasks-listen", "127.0.0.1:0", "--tasks off"],
+        ),
+        (
+            &["--tasks-file", app, app],
+            &["--tasks-file", "handler.wasm", "is no file of tasks"],
+        ),
+        (
+            &["--tasks-listen", "here", app],
+            &["--tasks-listen", "'here'"],
+        ),
     ];
     for (args, wanted) in cases {
         let ran = urlfetch(&[&["serve"], args].concat());
@@ -133,4 +157,121 @@ fn it_says_where_it_listens_logs_one_line_for_each_request_and_ends_well_on_sigt
         (&request["path"], &request["status"], &request["outcome"]),
         (&"/a?b".into(), &500.into(), &"trapped".into())
     );
+}
+
+#[test]
+fn tasks_are_looked_after_from_the_command_line_by_those_who_may_read_the_token() {
+    let app = application();
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("looked-after");
+    let _ = std::fs::remove_dir_all(&folder);
+    let (tasks, token) = (folder.join("tasks.db"), folder.join("tasks.token"));
+    let mut serving = command()
+        .args([
+            "serve",
+            "--addr",
+            "127.0.0.1:0",
+            "--tasks-listen",
+            "127.0.0.1:0",
+        ])
+        .args([
+            "--no-cache",
+            "--tasks-file",
+            tasks.to_str().unwrap(),
+            app.to_str().unwrap(),
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(serving.stdout.take().unwrap()).lines();
+    let server = lines
+        .map(Result::unwrap)
+        .find_map(|line| line.strip_prefix("tasks on ").map(str::to_owned))
+        .expect("it says where");
+    let token = token.to_str().unwrap();
+    let say = |args: &[&str]| {
+        urlfetch(
+            &[
+                &["tasks"],
+                args,
+                &["--server", &server, "--token-file", token],
+            ]
+            .concat(),
+        )
+    };
+    let queue = "projects/p/locations/l/queues/default";
+
+    assert_eq!(say(&["list"]).stdout, "");
+    assert_eq!(say(&["pause", queue]).code, 0);
+    assert_eq!(say(&["list"]).stdout, format!("{queue}  paused  0 tasks\n"));
+    // By the socket, as another client would.
+    let secret = std::fs::read_to_string(token).unwrap();
+    let body = r#"{"task":{"name":"projects/p/locations/l/queues/default/tasks/t","httpRequest":{"url":"http://a.test/"}}}"#;
+    let mut stream = TcpStream::connect(server.strip_prefix("http://").unwrap()).unwrap();
+    write!(
+        stream,
+        "POST /v2/{queue}/tasks HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        secret.trim(),
+        body.len()
+    )
+    .unwrap();
+    let mut created = String::new();
+    stream.read_to_string(&mut created).unwrap();
+    assert!(created.starts_with("HTTP/1.1 200 "), "{created}");
+
+    let listed = say(&["list", "default"]).stdout;
+    assert!(
+        listed.contains("\n  t  due ") && listed.ends_with("  0 attempts  POST http://a.test/\n"),
+        "{listed}"
+    );
+    let objects = say(&["list", "--json"]).stdout;
+    let objects: Vec<Value> = objects
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&objects[0]["state"], &objects[1]["name"]),
+        (&"PAUSED".into(), &format!("{queue}/tasks/t").into())
+    );
+    assert_eq!(say(&["delete", "default/t"]).code, 0);
+    let again = say(&["delete", "default/t"]);
+    assert!(
+        again.code == 1 && again.stderr.contains("no longer exists"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(say(&["run", "default/t"]).code, 1);
+    assert_eq!(say(&["purge", "default"]).code, 0);
+    assert_eq!(say(&["resume", "default"]).code, 0);
+    assert_eq!(
+        say(&["list"]).stdout,
+        format!("{queue}  running  0 tasks\n")
+    );
+
+    let nowhere = say(&["pause", "elsewhere"]);
+    assert!(
+        nowhere.code == 1 && nowhere.stderr.contains("'elsewhere'"),
+        "{}",
+        nowhere.stderr
+    );
+    assert!(say(&["delete", "t"]).refused().contains("QUEUE/ID"));
+    let stranger = file("wrong.token", b"0123456789abcdef\n");
+    let stranger = urlfetch(&[
+        "tasks",
+        "list",
+        "--server",
+        &server,
+        "--token-file",
+        stranger.to_str().unwrap(),
+    ]);
+    assert!(stranger.refused().contains("--token-file"));
+    assert!(
+        urlfetch(&["tasks", "list", "--token-file", "no-such"])
+            .refused()
+            .contains("'no-such'")
+    );
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert!(say(&["list"]).refused().contains("--server"));
+    std::fs::remove_dir_all(&folder).unwrap();
 }

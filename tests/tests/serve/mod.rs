@@ -2,6 +2,7 @@
 
 mod client;
 mod console;
+mod deferring;
 mod examples;
 mod failures;
 mod fetching;
@@ -67,6 +68,11 @@ impl Serving {
     }
 
     async fn start(self) -> Served {
+        self.begin(None).await
+    }
+
+    /// Serves, and answers the API of tasks there.
+    async fn begin(self, tasks: Option<TcpListener>) -> Served {
         let app = load(self.program, self.instances).await;
         let sender = Sender::new(SenderOptions {
             egress: self.egress,
@@ -77,7 +83,10 @@ impl Serving {
         let (listener, admin) = (listen(any).unwrap(), listen(any).unwrap());
         let address = |listener: &TcpListener| listener.local_addr().unwrap();
         let (public, private) = (address(&listener), address(&admin));
-        let server = Server::new(app, sender.unwrap(), self.options, listener, Some(admin));
+        let mut server = Server::new(app, sender.unwrap(), self.options, listener, Some(admin));
+        if let Some(tasks) = tasks {
+            server = server.tasks_listener(tasks);
+        }
         let (stop, stopping) = oneshot::channel();
         Served {
             address: public,

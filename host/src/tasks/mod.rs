@@ -1,0 +1,94 @@
+//! Deferred tasks: the API of Cloud Tasks v2 over a file, and the dispatcher that delivers what is due.
+//!
+//! `api` answers calls and `listener` those that come by a socket; `task`, `queue` and `fields` know what they are in JSON. `policy` has
+//! the rules of retries, limits and names; `table`, `queues` and `attempts` have the verbs on the file, and `store` the thread that owns
+//! it; `dispatch` delivers. Time is an argument everywhere but in `dispatch` and at the edge, which is here.
+
+mod api;
+mod attempts;
+mod dispatch;
+mod fields;
+mod listener;
+mod moment;
+mod policy;
+mod queue;
+mod queues;
+mod status;
+mod store;
+mod table;
+mod task;
+mod token;
+
+pub(crate) use dispatch::{Deliver, Delivered, run as dispatch};
+pub(crate) use listener::{bearer, serve as serve_listener};
+pub use token::Token;
+
+use bytes::Bytes;
+use http::{Method, Response, Uri};
+use moment::Moment;
+use status::Status;
+use std::path::Path;
+use store::Store;
+
+/// The authority that is answered here when an application asks for it.
+pub(crate) const AUTHORITY: &str = "cloudtasks.googleapis.com";
+/// What the body of a call may have: a task's at its largest in base64, and some.
+pub(crate) const MAX_CALL: usize = 4 << 20;
+
+/// Tasks on file. Cheap to clone; clones are the same tasks.
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    store: Store,
+    token: Option<Token>,
+}
+
+/// Why there are no tasks: one line that names the file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TasksError(String);
+
+impl Tasks {
+    /// Tasks in this file, an SQLite database, which with its folder is made by the first task. Fails when another process has it
+    /// open, and when it is something else. Deliveries that the end of another process has cut off count as attempts, and are tried
+    /// again.
+    pub fn open(file: &Path) -> Result<Self, TasksError> {
+        let store = Store::open(file.to_owned()).map_err(|error| TasksError(error.to_string()))?;
+        Ok(Tasks { store, token: None })
+    }
+
+    /// The same, with what others than the application have to know: see [`Server::tasks_listener`](crate::serve::Server).
+    pub fn with_token(self, token: Token) -> Self {
+        Tasks {
+            token: Some(token),
+            ..self
+        }
+    }
+
+    /// Answers a call of the API: a path that begins with `/v2/`, with its query, and a body. Nobody's right to do so is asked after.
+    ///
+    /// Beside what Cloud Tasks knows, `projects/-/locations/-/queues` lists the queues of every location.
+    pub async fn call(&self, method: &Method, uri: &Uri, body: &[u8]) -> Response<Bytes> {
+        if body.len() > MAX_CALL {
+            return too_large();
+        }
+        let Some(id) = token::random_name() else {
+            return Status::unavailable("there is no randomness to name a task with").response();
+        };
+        api::call(&self.store, method, uri, body, id, Moment::now()).await
+    }
+
+    /// Whether this is what others than the application have to say.
+    pub(crate) fn knows(&self, said: &str) -> bool {
+        self.token.as_ref().is_some_and(|token| token.is(said))
+    }
+
+    /// What is on file.
+    pub(crate) fn store(&self) -> Store {
+        self.store.clone()
+    }
+}
+
+/// The answer to a call whose body is too large to be read.
+pub(crate) fn too_large() -> Response<Bytes> {
+    Status::invalid("Request payload size exceeds the limit: 4194304 bytes.").response()
+}

@@ -1,0 +1,112 @@
+//! An HTTP handler that defers: `/api/...` is asked of Cloud Tasks through the crate `urlfetch`, and every other path is a task's, which
+//! says how it ends: see `work`.
+
+use urlfetch::fetch;
+use wasi::http::types::{
+    Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
+use wasi::io::streams::StreamError;
+
+struct Deferring;
+
+impl wasi::exports::http::incoming_handler::Guest for Deferring {
+    fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
+        let path = request.path_with_query().unwrap_or_default();
+        let (status, content) = match path.strip_prefix("/api/") {
+            Some(call) => ask(&request, call),
+            None => work(&request, &path),
+        };
+        answer(outparam, status, &content);
+    }
+}
+
+wasi::http::proxy::export!(Deferring);
+
+/// The same method and body, asked of the service. What it answers is our answer.
+fn ask(request: &IncomingRequest, call: &str) -> (u16, Vec<u8>) {
+    let (method, body) = match request.method() {
+        Method::Post => ("POST", read(request)),
+        Method::Patch => ("PATCH", read(request)),
+        Method::Delete => ("DELETE", Vec::new()),
+        _ => ("GET", Vec::new()),
+    };
+    let call = http::Request::builder()
+        .method(method)
+        .uri(format!("https://cloudtasks.googleapis.com/{call}"))
+        .body(body)
+        .expect("it is a URL");
+    match fetch(call) {
+        Ok(response) => (response.status, response.content),
+        Err(error) => (599, error.to_string().into_bytes()),
+    }
+}
+
+/// `/headers` answers what was said in headers that begin with `x`; `/trap` traps; `/STATUS-STATUS-...` has a status for each attempt, the
+/// last one for all that follow. What runs says so on standard output, with the name of the task and the length of its body.
+fn work(request: &IncomingRequest, path: &str) -> (u16, Vec<u8>) {
+    let headers = request.headers();
+    let said = |name: &str| {
+        let values = headers.get(&name.to_owned());
+        let value = values.first().map_or(&[][..], Vec::as_slice);
+        String::from_utf8_lossy(value).into_owned()
+    };
+    let name = said("x-cloudtasks-taskname");
+    println!("ran {name} {}", read(request).len());
+    let path = path.split('?').next().unwrap_or_default();
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match last {
+        "headers" => {
+            let mut told: Vec<_> = headers
+                .entries()
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect();
+            told.retain(|name| name.starts_with('x'));
+            told.sort();
+            (200, told.join(" ").into_bytes())
+        }
+        "trap" => panic!("asked to"),
+        _ => {
+            let attempt: usize = said("x-cloudtasks-taskretrycount").parse().unwrap_or(0);
+            let statuses: Vec<u16> = last
+                .split('-')
+                .filter_map(|part| part.parse().ok())
+                .collect();
+            let status = statuses.get(attempt).or(statuses.last());
+            (status.copied().unwrap_or(404), Vec::new())
+        }
+    }
+}
+
+fn read(request: &IncomingRequest) -> Vec<u8> {
+    let body = request.consume().expect("its body is taken once");
+    let stream = body.stream().expect("its stream is taken once");
+    let mut content = Vec::new();
+    loop {
+        match stream.blocking_read(64 * 1024) {
+            Ok(chunk) => content.extend(chunk),
+            Err(StreamError::Closed) => return content,
+            Err(StreamError::LastOperationFailed(error)) => panic!("{}", error.to_debug_string()),
+        }
+    }
+}
+
+fn answer(outparam: ResponseOutparam, status: u16, content: &[u8]) {
+    let headers = Fields::new();
+    let length = content.len().to_string().into_bytes();
+    let set = headers.set(&"content-length".to_owned(), &[length]);
+    set.expect("content-length may be set");
+    let response = OutgoingResponse::new(headers);
+    response.set_status_code(status).expect("it is a status");
+    let body = response.body().expect("its body is taken once");
+    ResponseOutparam::set(outparam, Ok(response));
+    let stream = body.write().expect("its stream is taken once");
+    for chunk in content.chunks(4096) {
+        // The other end may have gone; then there is nobody to tell.
+        if stream.blocking_write_and_flush(chunk).is_err() {
+            return;
+        }
+    }
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+}
