@@ -28,7 +28,7 @@ const FLOORS: [Floor; 4] = [
     Floor {
         package: "urlfetch-host",
         edges: "normal,build,dev",
-        never: &["urlfetch-core", "urlfetch"],
+        never: &["urlfetch-core", "urlfetch", "urlfetch-deferred"],
         because: "the judge shares no code with what it judges",
     },
     Floor {
@@ -40,7 +40,7 @@ const FLOORS: [Floor; 4] = [
     Floor {
         package: "urlfetch-tests",
         edges: "normal,build,dev",
-        never: &["urlfetch-core", "urlfetch"],
+        never: &["urlfetch-core", "urlfetch", "urlfetch-deferred"],
         because: "the judge shares no code with what it judges",
     },
 ];
