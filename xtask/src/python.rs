@@ -12,7 +12,11 @@ use crate::shell::{Failure, Program, built, cargo, joined, program, root, skip, 
 
 const PACKAGE: &str = "bindings/python";
 /// Whose programs the tests run, as they are.
-const EXAMPLES: [&str; 2] = [APP_ENGINE, "examples/asyncio-python"];
+const EXAMPLES: [&str; 3] = [
+    APP_ENGINE,
+    "examples/asyncio-python",
+    "examples/deferred-python",
+];
 /// The one that answers HTTP.
 const APP_ENGINE: &str = "examples/appengine-python";
 /// The oldest Python that the package supports.
