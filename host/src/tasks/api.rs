@@ -65,7 +65,7 @@ struct Call<'a> {
 
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
-        Status::unavailable(error.to_string())
+        Status::unavailable(format!("The store of tasks failed: {error}."))
     }
 }
 

@@ -18,7 +18,7 @@ const TURN: usize = 256;
 
 /// Why the store did not do something. Nothing of it has happened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the store of tasks failed: {0}")]
+#[error("{0}")]
 pub(crate) struct StoreError(String);
 
 /// What a job is to the one who waits for it.
