@@ -32,7 +32,8 @@ export async function serve(host, app) {
   const url = await new Promise((found, failed) => {
     const see = (chunk) => {
       said += chunk;
-      const address = /(?:Serving HTTP|listening) on (http:\/\/[^/\s]+)/.exec(said);
+      // With what ends it: the address may come in pieces.
+      const address = /(?:Serving HTTP|listening) on (http:\/\/[^/\s]+)[/\s]/.exec(said);
       if (address) found(address[1]);
     };
     server.stdout.on('data', see);
