@@ -154,10 +154,12 @@ impl Record {
         self.lock().answer.sent += bytes as u64;
     }
 
-    /// Something ended it. The first word is the last one.
+    /// Something ended it. The first word is the last one, but that a trap says more than the answer it broke off.
     pub(super) fn ended_by(&self, outcome: RequestOutcome, reason: impl Into<String>) {
         let answer = &mut self.lock().answer;
-        if answer.outcome.is_none() {
+        let says_more =
+            answer.outcome == Some(RequestOutcome::Failed) && outcome == RequestOutcome::Trapped;
+        if answer.outcome.is_none() || says_more {
             answer.outcome = Some(outcome);
             answer.reason = reason.into();
         }
@@ -209,5 +211,31 @@ impl Record {
             progress.calls.len() as u64 + progress.uncounted,
             failed.count() as u64,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_is_the_last_one_unless_it_was_a_trap_that_broke_the_answer_off() {
+        use RequestOutcome::{ClientGone, Failed, TimedOut, Trapped};
+        let outcome = |first, second| {
+            let request = http::Request::new(());
+            let record = Record::begin(1, ([127, 0, 0, 1], 1).into(), &request);
+            record.ended_by(first, "first");
+            record.ended_by(second, "second");
+            let answer = record.end();
+            (answer.outcome, answer.reason)
+        };
+        assert_eq!(outcome(Failed, Trapped), (Some(Trapped), "second".into()));
+        for (first, second) in [
+            (Trapped, Failed),
+            (TimedOut, Trapped),
+            (ClientGone, Trapped),
+        ] {
+            assert_eq!(outcome(first, second), (Some(first), "first".into()));
+        }
     }
 }
