@@ -27,19 +27,14 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// The Chromium of this machine; none when there is none, and then a claim about pages has nothing to say.
-    ///
-    /// # Panics
-    /// When there is none and CI=true says that nothing may be left out.
+    /// The Chromium of this machine; none when there is none, and then a claim about pages has nothing to say. `cargo xtask test`
+    /// tells, and under CI installs it first.
     pub fn path() -> Option<PathBuf> {
         let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
         let folders = std::env::var_os("PATH").unwrap_or_default();
         let mut installed =
             std::env::split_paths(&folders).flat_map(|folder| NAMES.map(|name| folder.join(name)));
-        let found = named.or_else(|| installed.find(|path| path.is_file()));
-        let must = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-        assert!(found.is_some() || !must, "Chromium is not installed");
-        found
+        named.or_else(|| installed.find(|path| path.is_file()))
     }
 
     /// Starts it, with an empty page. It reaches nothing but this machine, and leaves nothing behind.
