@@ -116,7 +116,7 @@ fn what_an_application_defers_is_posted_to_it_and_deleted_when_that_succeeds() {
     on_sockets(|| async {
         let file = File::new();
         let served = deferring(&file).await;
-        served.defer("a", to("/work/200?q")).await;
+        served.defer("a", to("/later/200?q")).await;
         let message = served.gone("a").await["error"]["message"]
             .as_str()
             .unwrap()
@@ -130,7 +130,7 @@ fn what_an_application_defers_is_posted_to_it_and_deleted_when_that_succeeds() {
         let record = &deliveries[0];
         assert_eq!(
             (record.method.as_str(), record.path.as_str()),
-            ("POST", "/work/200?q")
+            ("POST", "/later/200?q")
         );
         assert_eq!(record.answer().outcome, Some(RequestOutcome::Answered));
         // The call that deferred it went nowhere, and is on record like any other.

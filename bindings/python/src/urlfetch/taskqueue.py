@@ -213,8 +213,9 @@ class TaskQueueServiceStub(apiproxy_stub.APIProxyStub):  # type: ignore[misc]
         """Asks for all of them, and again for those of our own naming that may succeed yet: when a task of such a name exists then,
         an attempt before was heard."""
         for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(PAUSE * 2 ** (attempt - 1))
+            if attempt and self._client is not None:
+                # Nothing of this client is out: only time passes, and the calls of all others go on.
+                self._client.turn(PAUSE * 2 ** (attempt - 1))
             rpcs = [(task, self._start("POST", f"{task.queue}/tasks", task.json)) for task in tasks]
             wait_all([rpc for _, rpc in rpcs])
             for task, rpc in rpcs:
