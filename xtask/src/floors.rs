@@ -10,7 +10,7 @@ struct Floor {
     because: &'static str,
 }
 
-const FLOORS: [Floor; 4] = [
+const FLOORS: [Floor; 6] = [
     Floor {
         package: "urlfetch-core",
         edges: "normal,build",
@@ -24,6 +24,18 @@ const FLOORS: [Floor; 4] = [
             "urlfetch",
         ],
         because: "core decides and carries nothing: no host, no clock, no socket",
+    },
+    Floor {
+        package: "urlfetch",
+        edges: "normal,build",
+        never: &["urlfetch-deferred", "tokio", "wasmtime"],
+        because: "the client carries for whoever asks, and knows none of them",
+    },
+    Floor {
+        package: "urlfetch-deferred",
+        edges: "normal,build",
+        never: &["urlfetch-host", "tokio", "wasmtime"],
+        because: "what guests link knows no host",
     },
     Floor {
         package: "urlfetch-host",

@@ -6,15 +6,14 @@ use std::fmt;
 /// ```
 /// use urlfetch_deferred::{Failure, deferred};
 ///
-/// deferred! {
-///     fn send(address: String) -> Result<(), Failure> {
-///         if address.is_empty() {
-///             // It will never succeed.
-///             return Err(Failure::Permanent("there is no address".into()));
-///         }
-///         std::str::from_utf8(address.as_bytes())?;
-///         Ok(())
+/// #[deferred]
+/// fn send(address: String) -> Result<(), Failure> {
+///     if address.is_empty() {
+///         // It will never succeed.
+///         return Err(Failure::Permanent("there is no address".into()));
 ///     }
+///     std::str::from_utf8(address.as_bytes())?;
+///     Ok(())
 /// }
 /// # fn main() { assert!(matches!(send(String::new()), Err(Failure::Permanent(_)))) }
 /// ```

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{Error, Failure};
 
-/// A function that can be deferred; [`deferred!`](crate::deferred) makes it, as `NAME::FUNCTION`.
+/// A function that can be deferred; [`deferred`](macro@crate::deferred) makes it, as `NAME::FUNCTION`.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
     name: &'static str,
@@ -130,73 +130,13 @@ pub fn decode<A: DeserializeOwned>(function: &str, arguments: Value) -> Result<A
     })
 }
 
-/// Makes functions deferrable, at the top of a module. Each stays what it is, and gets a module of its name beside it:
-/// `NAME::later(ARGUMENTS)` is a call to [`defer`](crate::defer()), and `NAME::FUNCTION` what [`functions!`](crate::functions) lists.
-///
-/// Arguments are owned values that serde can encode and decode. The result is `Result<T, E>`; `E` is [`Failure`] or an error that
-/// [`Failure`] can be made of.
-///
-/// ```
-/// use urlfetch_deferred::{Failure, Functions, deferred, functions};
-///
-/// deferred! {
-///     /// Says it.
-///     pub fn say(words: Vec<String>) -> Result<(), Failure> {
-///         println!("{words:?}");
-///         Ok(())
-///     }
-///
-///     fn nothing() -> Result<(), std::fmt::Error> {
-///         Ok(())
-///     }
-/// }
-/// const FUNCTIONS: Functions = functions![say, nothing];
-/// # fn main() {
-/// assert!(FUNCTIONS.run(br#"{"function": "say", "arguments": [["hello"]]}"#).is_ok());
-/// assert!(FUNCTIONS.run(br#"{"function": "sing", "arguments": []}"#).is_err());
-/// # nothing().unwrap();
-/// # }
-/// ```
-#[macro_export]
-macro_rules! deferred {
-    (
-        $(#[$meta:meta])*
-        $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty $body:block
-        $($more:tt)*
-    ) => {
-        $(#[$meta])*
-        $visibility fn $name($($argument: $type),*) -> $result $body
-
-        #[doc = concat!("The function `", stringify!($name), "`, later.")]
-        #[allow(unused_imports, reason = "a function may have no arguments")]
-        $visibility mod $name {
-            use super::*;
-
-            /// For the handler's table.
-            pub const FUNCTION: $crate::Function = $crate::Function::new(stringify!($name), |arguments| {
-                let ($($argument,)*): ($($type,)*) = $crate::decode(stringify!($name), arguments)?;
-                super::$name($($argument),*)?;
-                Ok(())
-            });
-
-            /// The call, to be deferred.
-            pub fn later($($argument: $type),*) -> $crate::Call {
-                $crate::Call::new(stringify!($name), &($($argument,)*))
-            }
-        }
-
-        $crate::deferred! { $($more)* }
-    };
-    () => {};
-}
-
-/// The table of deferrable functions, by their names: see [`deferred!`](crate::deferred).
+/// The table of deferrable functions, by their names: see [`deferred`](macro@crate::deferred).
 ///
 /// Two of one name do not compile:
 ///
 /// ```compile_fail
-/// mod one { urlfetch_deferred::deferred! { pub fn go() -> Result<(), urlfetch_deferred::Failure> { Ok(()) } } }
-/// mod other { urlfetch_deferred::deferred! { pub fn go() -> Result<(), urlfetch_deferred::Failure> { Ok(()) } } }
+/// mod one { #[urlfetch_deferred::deferred] pub fn go() -> Result<(), urlfetch_deferred::Failure> { Ok(()) } }
+/// mod other { #[urlfetch_deferred::deferred] pub fn go() -> Result<(), urlfetch_deferred::Failure> { Ok(()) } }
 /// const FUNCTIONS: urlfetch_deferred::Functions = urlfetch_deferred::functions![one::go, other::go];
 /// # fn main() {}
 /// ```

@@ -31,7 +31,8 @@ impl Answer {
 /// ```
 /// use urlfetch_deferred::{Answer, Delivery, Failure, Functions, Handler, deferred, functions, post};
 ///
-/// deferred! { fn greet(name: String) -> Result<(), Failure> { println!("hello, {name}"); Ok(()) } }
+/// #[deferred]
+/// fn greet(name: String) -> Result<(), Failure> { println!("hello, {name}"); Ok(()) }
 /// const FUNCTIONS: Functions = functions![greet];
 ///
 /// struct Custom;

@@ -1,17 +1,16 @@
 //! Deferred functions for WebAssembly components: call one now, and a task queue has it run later, in an instance of its own.
 //!
-//! A function is made deferrable where it stands, by [`deferred!`], and listed for the handler, by [`functions!`]:
+//! A function is made deferrable where it stands, by [`deferred`](macro@deferred), and listed for the handler, by [`functions!`]:
 //!
 //! ```
 //! use std::time::Duration;
 //! use urlfetch_deferred::{Answer, Delivery, Error, Failure, Functions, Handler, defer, deferred, functions};
 //!
-//! deferred! {
-//!     /// Adds to a counter, later.
-//!     fn add(counter: String, amount: i64) -> Result<(), Failure> {
-//!         println!("{counter} += {amount}");
-//!         Ok(())
-//!     }
+//! /// Adds to a counter, later.
+//! #[deferred]
+//! fn add(counter: String, amount: i64) -> Result<(), Failure> {
+//!     println!("{counter} += {amount}");
+//!     Ok(())
 //! }
 //! const FUNCTIONS: Functions = functions![add];
 //!
@@ -90,6 +89,44 @@ pub use function::{Call, Function, Functions};
 pub use handler::{Answer, Handler, post};
 pub use settings::Settings;
 pub use task::Retry;
+
+/// Makes a function deferrable. It stays what it is, and gets a type of its name beside it: `NAME::later(ARGUMENTS)` is a call to
+/// [`defer`](defer()), and `NAME::FUNCTION` what [`functions!`] lists.
+///
+/// Arguments are owned values that serde can encode and decode. The result is `Result<T, E>`; `E` is [`Failure`] or an error that
+/// [`Failure`] can be made of. A task calls the function by its name, or by another that is given here: then the function can be renamed
+/// while tasks are in a queue.
+///
+/// ```
+/// use urlfetch_deferred::{Failure, Functions, deferred, functions};
+///
+/// /// Says it.
+/// #[deferred]
+/// pub fn say(words: Vec<String>) -> Result<(), Failure> {
+///     println!("{words:?}");
+///     Ok(())
+/// }
+///
+/// #[deferred(name = "nil")]
+/// fn nothing() -> Result<(), std::fmt::Error> {
+///     Ok(())
+/// }
+///
+/// const FUNCTIONS: Functions = functions![say, nothing];
+///
+/// assert!(FUNCTIONS.run(br#"{"function": "say", "arguments": [["hello"]]}"#).is_ok());
+/// assert!(FUNCTIONS.run(br#"{"function": "nil", "arguments": []}"#).is_ok());
+/// assert!(FUNCTIONS.run(br#"{"function": "nothing", "arguments": []}"#).is_err());
+/// # nothing().unwrap();
+/// ```
+///
+/// What cannot be called later is refused, in words that say why: an argument that is borrowed, say.
+///
+/// ```compile_fail
+/// #[urlfetch_deferred::deferred]
+/// fn say(words: &str) -> Result<(), urlfetch_deferred::Failure> { Ok(()) }
+/// ```
+pub use urlfetch_deferred_macros::deferred;
 
 /// The path that tasks are delivered to, unless they name another.
 pub const DEFAULT_PATH: &str = "/_ah/queue/deferred";

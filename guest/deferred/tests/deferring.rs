@@ -5,10 +5,9 @@ use serde_json::Value;
 use urlfetch::{Answer, Client, Method, Scripted, scripted::FailureCode};
 use urlfetch_deferred::{Call, Error, Failure, Settings, defer, deferred};
 
-deferred! {
-    fn add(counter: String, amount: i64) -> Result<(), Failure> {
-        unreachable!("{counter} {amount}: it is not run here")
-    }
+#[deferred]
+fn add(counter: String, amount: i64) -> Result<(), Failure> {
+    unreachable!("{counter} {amount}: it is not run here")
 }
 
 const TASKS: &str = "https://tasks.example.com/v2/projects/p/locations/l/queues/default/tasks";

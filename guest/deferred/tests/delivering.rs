@@ -17,26 +17,27 @@ thread_local! {
     static TOTAL: Cell<i64> = const { Cell::new(0) };
 }
 
-deferred! {
-    /// Adds.
-    fn add(_counter: String, amount: i64) -> Result<i64, Failure> {
-        TOTAL.set(TOTAL.get() + amount);
-        Ok(TOTAL.get())
-    }
+/// Adds.
+#[deferred]
+fn add(_counter: String, amount: i64) -> Result<i64, Failure> {
+    TOTAL.set(TOTAL.get() + amount);
+    Ok(TOTAL.get())
+}
 
-    fn nothing() -> Result<(), Failure> {
-        TOTAL.set(-1);
-        Ok(())
-    }
+#[deferred]
+fn nothing() -> Result<(), Failure> {
+    TOTAL.set(-1);
+    Ok(())
+}
 
-    fn fail(how: String) -> Result<(), Failure> {
-        match how.as_str() {
-            "singular" => Err(Failure::Singular(how)),
-            "permanent" => Err(Failure::Permanent(how)),
-            _ => {
-                how.parse::<i64>()?;
-                Ok(())
-            }
+#[deferred]
+fn fail(how: String) -> Result<(), Failure> {
+    match how.as_str() {
+        "singular" => Err(Failure::Singular(how)),
+        "permanent" => Err(Failure::Permanent(how)),
+        _ => {
+            how.parse::<i64>()?;
+            Ok(())
         }
     }
 }
