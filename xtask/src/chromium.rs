@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::shell::{Failure, program};
+use crate::shell::{Failure, is_ci, program};
 
 /// What it is called; tests/src/browser.rs looks for the same.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -24,7 +24,7 @@ pub(crate) fn ensure() {
     if find().is_some() {
         return;
     }
-    let why = match std::env::var_os("CI").is_some_and(|ci| ci == "true") {
+    let why = match is_ci() {
         false => "Chromium is not installed".to_owned(),
         true => match install() {
             Ok(()) => return,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::shell::{Failure, cargo, program};
 use crate::toolchain::{WASM, ensure_wasm_target};
-use crate::{bench, component, demo, floors, fuzz, js, python, soak, tasks_kill, test, tidy, wit};
+use crate::{bench, demo, floors, fuzz, hosts, soak, tasks_kill, test, tidy, wit};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -13,7 +13,7 @@ type Step = (&'static str, fn() -> Result<(), Failure>);
 const COMPONENT: &str = "urlfetch-component";
 
 /// Cheap steps first. Clippy comes before the tests because it finds in one minute what they would find in ten.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 11] = [
     ("format", || {
         cargo(["fmt", "--all", "--check"]).run()?;
         // These are workspaces of their own.
@@ -36,8 +36,7 @@ const STEPS: [Step; 12] = [
         clippy_for_wasm(&programs()?)
     }),
     ("test", || test(&[])),
-    ("python", python::run),
-    ("js", || js::run(component)),
+    ("vectors on hosts of others", || hosts::run(&[])),
     ("demo", || demo(&[])),
 ];
 

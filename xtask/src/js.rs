@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::doctor::version_in;
 use crate::server::{Says, Server};
 use crate::shell::{Failure, Program, built, program, root, skip, with_our_command};
+use crate::wasmtime;
 
 const FOLDER: &str = "bindings/js";
 /// The oldest Node that the tests are run by.
@@ -21,7 +22,12 @@ pub(crate) fn run(component: impl FnOnce() -> Result<(), Failure>) -> Result<(),
     if install(component)?.is_none() {
         return Ok(());
     }
-    npm(["test"]).env("URLFETCH", built("urlfetch")).run()
+    let tests = npm(["test"]).env("URLFETCH", built("urlfetch"));
+    let tests = match wasmtime::for_tests()? {
+        Some(wasmtime) => tests.env("WASMTIME", wasmtime),
+        None => tests,
+    };
+    tests.run()
 }
 
 /// Fetches the packages that the lock file names, transpiles what `component` writes, and tells the version of Node; none when it was

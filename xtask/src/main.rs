@@ -15,6 +15,7 @@ mod server;
 mod shell;
 mod tidy;
 mod toolchain;
+mod wasmtime;
 mod wit;
 
 use std::process::ExitCode;
@@ -51,12 +52,14 @@ enum Command {
         )]
         urls: Vec<String>,
     },
-    /// Run every test, doc tests included.
+    /// Run every test of every language.
     ///
-    /// Adds the target wasm32-wasip2 when it is missing, then `cargo test` for all default members. What a browser shows is skipped
-    /// where Chromium is missing; with CI=true in the environment it is installed by apt-get first, where that works.
+    /// Adds the target wasm32-wasip2 when it is missing; then `cargo test` for all default members, doc tests included, and what
+    /// `cargo xtask python` and `cargo xtask js` do. What needs Chromium, `wasmtime`, Python or Node is skipped loudly where that is
+    /// missing. With CI=true in the environment nothing is: Chromium is installed by apt-get and wasmtime built, and without Python or
+    /// Node it fails.
     Test {
-        /// Passed to `cargo test`: `cargo xtask test -p urlfetch-core redirect`.
+        /// Passed to `cargo test`, which is then all that runs: `cargo xtask test -p urlfetch-core redirect`.
         #[arg(
             value_name = "ARGS",
             trailing_var_arg = true,
@@ -69,8 +72,8 @@ enum Command {
     /// Prints one line for each world and fails on any surprise: a vector that fails without being expected to (tests/expectations),
     /// or passes although it is.
     Conformance {
-        /// In no world, but on `wasmtime serve`; must come first. Uses the wasmtime on the PATH when it is the version wanted, else
-        /// builds one into target/tools, once, which takes minutes.
+        /// In no world, but on the hosts of others: `wasmtime serve`, and jco where Node is; must come first. Uses the wasmtime on the
+        /// PATH when it is the version wanted, else builds one into target/tools, once, which takes minutes.
         #[arg(long)]
         hosts: bool,
         /// `--json` for one object per vector and world, `--coverage` for the ids of cases that no vector shows, `--world WORLD`,
@@ -174,7 +177,8 @@ enum Command {
     /// Exactly what CI runs, in its order, stopping at the first failure.
     ///
     /// Formatting, wit --check, the floors (who may depend on whom), tidy, licenses where cargo-deny is installed, clippy with
-    /// warnings denied for the host, the component and all guest programs, the tests, those of the Python and the JavaScript package, the demo.
+    /// warnings denied for the host, the component and all guest programs, the tests of every language, the vectors on hosts of others,
+    /// the demo.
     Ci {
         /// Then what takes long: the peers and the exact counts of the benchmark, each fuzz target for a minute, a soak of 100,000
         /// fetches, and 500 kills of a server of tasks.
@@ -258,7 +262,19 @@ fn demo(urls: &[String]) -> Result<(), Failure> {
 
 fn test(args: &[String]) -> Result<(), Failure> {
     chromium::ensure();
-    cargo(["test"]).args(args).run()
+    let tests = cargo(["test"]).args(args);
+    match wasmtime::for_tests()? {
+        Some(wasmtime) => tests.env("WASMTIME", wasmtime),
+        None => tests,
+    }
+    .run()?;
+    if !args.is_empty() {
+        return Ok(());
+    }
+    println!("\n-- Python");
+    python::run()?;
+    println!("\n-- JavaScript");
+    js::run(component)
 }
 
 fn soak(args: &[String]) -> Result<(), Failure> {

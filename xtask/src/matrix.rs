@@ -4,34 +4,23 @@ mod abilities;
 mod languages;
 
 use std::fs;
-use std::process::Command;
 
-use crate::hosts::ALLOW_PRIVATE;
-use crate::server::{Says, Server};
+use crate::examples;
+use crate::hosts;
 use crate::shell::{Failure, built, cargo, program, root};
-use crate::{component, examples, hosts, js};
 
 const README: &str = "README.md";
 /// The tables stand between these.
 const BEGIN: &str = "<!-- written by cargo xtask matrix -->\n";
 const END: &str = "<!-- end of the matrix -->\n";
 
-/// A host that is started here.
-struct Host {
-    name: String,
-    /// Its known failures, in tests/expectations.
-    expectations: Option<&'static str>,
-    start: Box<Start>,
-}
-
-/// Serves the application in a file.
-type Start = dyn Fn(&str) -> Result<Server, Failure>;
-
 /// Serves the examples and the conformance app on each host, and writes what they show.
 pub(crate) fn run(urlfetch: impl Fn(&[&str]) -> Result<(), Failure>) -> Result<(), Failure> {
     examples::run(urlfetch)?;
     hosts::conformance().args(["--app", hosts::APP]).run()?;
-    let hosts = hosts_here()?;
+    cargo(["build", "--quiet", "--bin", "urlfetch", "--bin", "host-row"]).run()?;
+    let mut hosts = vec![hosts::ours()];
+    hosts.extend(hosts::others()?);
     let tables = format!(
         "{}\n{}",
         abilities::table(&hosts)?,
@@ -43,49 +32,6 @@ pub(crate) fn run(urlfetch: impl Fn(&[&str]) -> Result<(), Failure>) -> Result<(
     let readme = with_tables(&readme, &tables)
         .ok_or_else(|| Failure::because(format!("{README} has no place for the matrix")))?;
     fs::write(&path, readme).map_err(at)
-}
-
-/// The hosts, each ready to be started.
-fn hosts_here() -> Result<Vec<Host>, Failure> {
-    cargo(["build", "--quiet", "--bin", "urlfetch", "--bin", "host-row"]).run()?;
-    let wasmtime = hosts::wasmtime()?;
-    let version = program(&wasmtime)
-        .args(["--version"])
-        .probe()
-        .unwrap_or_default();
-    let version = version.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut hosts = vec![
-        Host {
-            name: "`urlfetch serve`".into(),
-            expectations: Some("pooled"),
-            start: Box::new(serve),
-        },
-        Host {
-            name: format!("`wasmtime serve` {version}"),
-            expectations: Some(hosts::NAME),
-            start: Box::new(move |app| hosts::serve(&wasmtime, app, &[ALLOW_PRIVATE])),
-        },
-    ];
-    if let Some(node) = js::install(component)? {
-        hosts.push(Host {
-            name: format!("jco, Node {}", node.trim_start_matches('v')),
-            expectations: None,
-            start: Box::new(|app| js::serve(app, &[ALLOW_PRIVATE])),
-        });
-    }
-    Ok(hosts)
-}
-
-/// Serves by our own host.
-fn serve(app: &str) -> Result<Server, Failure> {
-    let (name, value) = ALLOW_PRIVATE;
-    let mut command = Command::new(built("urlfetch"));
-    command
-        .args(["serve", app, "--addr", "127.0.0.1:0"])
-        .args(["--env", &format!("{name}={value}")])
-        .env("RUST_LOG", "warn");
-    Server::start(command, Says::OnStdout("listening on "))
-        .map_err(|said| Failure::because(format!("`urlfetch serve`: {said}")))
 }
 
 /// What `host-row` says of an application that is served.

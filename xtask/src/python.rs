@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use crate::hosts::ALLOW_PRIVATE;
 use crate::server::{Says, Server};
 use crate::shell::{Failure, Program, built, cargo, joined, program, root, skip, with_our_command};
+use crate::wasmtime;
 
 const PACKAGE: &str = "bindings/python";
 /// Whose programs the tests run, as they are.
@@ -204,15 +205,14 @@ fn check(tools: &Tools) -> Result<(), Failure> {
     Ok(())
 }
 
-/// On our own host, and on `wasmtime serve` where that is installed.
+/// On our own host, and on `wasmtime serve`.
 fn serve(tools: &Tools, origin: &Origin, whole: &str) -> Result<(), Failure> {
     let urlfetch = built("urlfetch");
     let mut hosts = vec![vec![urlfetch.as_os_str(), "serve".as_ref()]];
-    if program("wasmtime").args(["--version"]).probe().is_some() {
-        let wasmtime = ["wasmtime", "serve", "-Scli", "-Opooling-allocator=n"];
-        hosts.push(wasmtime.map(OsStr::new).into());
-    } else {
-        println!("skipped: wasmtime is not installed (cargo install wasmtime-cli)");
+    let wasmtime = wasmtime::for_tests()?;
+    if let Some(wasmtime) = &wasmtime {
+        let options = ["serve", "-Scli", "-Opooling-allocator=n"].map(OsStr::new);
+        hosts.push([&[wasmtime.as_os_str()], &options[..]].concat());
     }
     let (name, value) = ALLOW_PRIVATE;
     for host in hosts {

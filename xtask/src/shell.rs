@@ -47,9 +47,14 @@ pub(crate) fn joined(folders: impl Iterator<Item = PathBuf>) -> Result<OsString,
     std::env::join_paths(folders).map_err(|error| Failure::because(error.to_string()))
 }
 
-/// Says what is skipped and why; with CI=true in the environment nothing may be, and it is a failure.
+/// Whether CI=true stands in the environment.
+pub(crate) fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| ci == "true")
+}
+
+/// Says what is skipped and why; under CI nothing may be, and it is a failure.
 pub(crate) fn skip(line: &str) -> Result<(), Failure> {
-    if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
+    if is_ci() {
         return Err(Failure::because(line));
     }
     println!("skipped: {line}");

@@ -60,6 +60,12 @@ pub(super) async fn ask(address: SocketAddr, said: impl AsRef<[u8]>) -> Answer {
     hear(stream).await
 }
 
+/// One request on a connection of its own.
+pub(super) async fn get(address: SocketAddr, path: &str) -> Answer {
+    let said = format!("GET {path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    ask(address, said).await
+}
+
 /// Hears everything that still comes. That a connection is reset ends it like any other.
 pub(super) async fn hear(mut stream: TcpStream) -> Answer {
     let mut heard = Vec::new();

@@ -1,10 +1,12 @@
 //! The examples as `urlfetch serve` runs them, those for Spin under the rules of their manifests.
 
+use super::client::get;
 use super::{Served, Serving, on_sockets};
 use crate::programs::{FAN_OUT, FAN_OUT_LINKED, PROXY, SPIN_SERVICE};
 use crate::run::ALLOW_PRIVATE;
 use crate::spin::Manifest;
 use serde_json::Value;
+use std::net::SocketAddr;
 use urlfetch_host::{EgressPolicy, Loopback};
 
 /// An example that may fetch from this machine, where the rules of its host let it.
@@ -16,10 +18,11 @@ async fn serve(program: &'static str, egress: EgressPolicy) -> Served {
     serving.start().await
 }
 
-/// What an example answers for these URLs, each of which it must tell of.
-async fn answers(served: &Served, urls: &[String]) -> Vec<Value> {
+/// What the example served at an address answers for these URLs, each of which it must tell of.
+pub(super) async fn told(address: SocketAddr, urls: &[String]) -> Vec<Value> {
     let query: Vec<String> = urls.iter().map(|url| format!("url={url}")).collect();
-    let answer = served.get(&format!("/?{}", query.join("&"))).await;
+    let path = format!("/?{}", query.join("&"));
+    let answer = get(address, &path).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let mut told: Value = serde_json::from_slice(&answer.body()).unwrap();
     let Value::Array(told) = told["answers"].take() else {
@@ -36,7 +39,7 @@ fn every_fan_out_fetches_over_sockets() {
         let urls = vec![origin.url("/bytes/100000"); 10];
         for program in [FAN_OUT, FAN_OUT_LINKED, SPIN_SERVICE] {
             let served = serve(program, EgressPolicy::default()).await;
-            for told in answers(&served, &urls).await {
+            for told in told(served.address, &urls).await {
                 let seen = (&told["status"], &told["bytes"]);
                 assert_eq!(seen, (&200.into(), &100_000.into()), "{program}: {told}");
             }
@@ -70,7 +73,7 @@ fn an_application_for_spin_reaches_what_its_manifest_allows() {
             let served = serve(program, egress).await;
             let port = origin.address().port();
             let denied = format!("http://localhost:{port}/bytes/1");
-            let told = answers(&served, &[origin.url("/redirect/1"), denied.clone()]).await;
+            let told = told(served.address, &[origin.url("/redirect/1"), denied.clone()]).await;
             let of = |url: &str| told.iter().find(|told| told["url"] == url).unwrap();
             assert_eq!(of(&origin.url("/redirect/1"))["status"], 200, "{told:?}");
             assert_eq!(of(&denied)["detail"], "HTTP-request-denied", "{told:?}");

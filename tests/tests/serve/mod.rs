@@ -7,10 +7,11 @@ mod examples;
 mod failures;
 mod fetching;
 mod limits;
+mod stock;
 mod stopping;
 
 use crate::programs::{SERVED, SERVED_P3};
-use client::{Answer, ask};
+use client::{Answer, ask, get};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -117,11 +118,7 @@ impl Served {
     }
 
     async fn get(&self, path: &str) -> Answer {
-        ask(
-            self.address,
-            &format!("GET {path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"),
-        )
-        .await
+        get(self.address, path).await
     }
 
     /// The last request that ended, once there are so many of them.

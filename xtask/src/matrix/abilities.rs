@@ -1,12 +1,10 @@
 //! What the component does on each host, ability by ability: the example fan-out shows it, the judge gives the score.
 
-use std::fs;
-
 use serde_json::Value;
 
-use super::{Host, measured};
-use crate::hosts;
-use crate::shell::{Failure, built, program, root};
+use super::measured;
+use crate::hosts::{self, Host};
+use crate::shell::{Failure, built, program};
 
 const HEAD: &str = "\
 | host | fetch | ten at once | callback | wait-any | deadline | error kinds | conformance |
@@ -29,7 +27,7 @@ pub(super) fn table(hosts: &[Host]) -> Result<String, Failure> {
 
 /// What the example shows, and the score.
 fn row(host: &Host) -> Result<String, Failure> {
-    let server = (host.start)(FAN_OUT)?;
+    let server = host.start(FAN_OUT)?;
     let shown = measured(&[&server.url])?;
     drop(server);
     for other in shown["kinds"]["other"].as_array().into_iter().flatten() {
@@ -52,35 +50,17 @@ fn row(host: &Host) -> Result<String, Failure> {
     ))
 }
 
-/// How many of the vectors that are played on a host pass there. Each family has a host of its own: what one vector does to a host
-/// that answers one request at a time is not held against the others.
+/// How many of the vectors that are played on a host pass there. Each family has a fresh host.
 fn score(host: &Host) -> Result<String, Failure> {
     let mut entries = String::new();
-    for family in families()? {
-        let server = (host.start)(hosts::APP)?;
+    for family in hosts::families()? {
+        let server = host.start(hosts::APP)?;
         let judge = program(built("urlfetch-conformance"));
         let judge = judge.args(["--json", "--target", &server.url]);
-        let judge = match host.expectations {
-            Some(name) => judge.args(["--host", name]),
-            None => judge,
-        };
-        entries += &judge.args([family + "/"]).read_even_if_it_fails()?;
+        let judge = judge.args(["--host", host.expectations, &family]);
+        entries += &judge.read_even_if_it_fails()?;
     }
     Ok(score_of(&entries).unwrap_or_else(|| "the app does not answer".into()))
-}
-
-/// The folders of vectors.
-fn families() -> Result<Vec<String>, Failure> {
-    let folder = root().join("tests/vectors");
-    let entries = fs::read_dir(&folder)
-        .map_err(|error| Failure::because(format!("{}: {error}", folder.display())))?;
-    let mut families: Vec<String> = entries
-        .flatten()
-        .filter(|entry| entry.path().is_dir())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    families.sort();
-    Ok(families)
 }
 
 /// From the judge's lines; none when it has played nothing.

@@ -1,6 +1,7 @@
 //! An application of each language on each host: how long ten fetches at once take it.
 
-use super::{Host, measured};
+use super::measured;
+use crate::hosts::Host;
 use crate::server::Server;
 use crate::shell::{Failure, root};
 use crate::{js, python};
@@ -66,7 +67,7 @@ pub(super) fn table(hosts: &[Host]) -> Result<String, Failure> {
         println!("== {}", app.name);
         let mut row = format!("| {} |", app.name);
         for host in hosts {
-            row += &cell((host.start)(app.component), app);
+            row += &cell(host.start(app.component), app);
         }
         if let Some(tools) = &python {
             row += &match app.component {
