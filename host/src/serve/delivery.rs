@@ -2,15 +2,14 @@
 
 use super::request;
 use super::server::Shared;
-use crate::tasks::{Deliver, Delivered};
+use crate::tasks::{Deliver, Delivered, retry_after};
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
 use http::uri::Authority;
-use http::{HeaderMap, Request, Uri};
+use http::{Request, Uri};
 use http_body_util::{BodyExt, Full};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 use wasmtime_wasi_http::WasiBody;
 
@@ -68,7 +67,10 @@ async fn send(shared: &Shared, request: Request<Bytes>, deadline: Duration) -> D
         };
         let (head, body) = response.into_parts();
         match read_out(body).await {
-            true => Delivered::Answered(head.status.as_u16(), retry_after(&head.headers)),
+            true => {
+                let wait = retry_after(&head.headers, SystemTime::now());
+                Delivered::Answered(head.status.as_u16(), wait)
+            }
             false => Delivered::Unanswered,
         }
     };
@@ -95,11 +97,6 @@ pub(super) async fn read_out(body: impl http_body::Body) -> bool {
         }
     }
     true
-}
-
-/// The seconds that an answer asks to wait. A date is not understood.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// The authority of a task's URL, as `Host` has it: without a name or a password.

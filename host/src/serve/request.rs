@@ -11,7 +11,7 @@ use super::guest::Guest;
 use super::judgement::judge;
 use super::record::RequestOutcome;
 use super::server::Shared;
-use crate::tasks::Delivered;
+use crate::tasks::{Delivered, retry_after};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::uri::PathAndQuery;
@@ -20,7 +20,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -101,7 +101,8 @@ pub(super) async fn deliver(
         Some(RequestOutcome::CutOff) => Delivered::CutOff,
         Some(RequestOutcome::TimedOut) => Delivered::TimedOut,
         _ if whole => {
-            Delivered::Answered(head.status.as_u16(), delivery::retry_after(&head.headers))
+            let wait = retry_after(&head.headers, SystemTime::now());
+            Delivered::Answered(head.status.as_u16(), wait)
         }
         _ => Delivered::Unanswered,
     }

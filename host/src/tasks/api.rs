@@ -1,7 +1,7 @@
 //! The Cloud Tasks v2 REST API, as far as it is served: requests into verbs of the store, and what came of them into answers.
 //!
-//! Served are create, get, list, delete and run of tasks, and create, get, list, patch, delete, pause, resume and purge of queues.
-//! Everything else is answered 501.
+//! Served are create, get, list, delete and run of tasks, create, get, list, patch, delete, pause, resume and purge of queues, and by
+//! `batch` many tasks at once. Everything else is answered 501.
 
 use super::fields::Fields;
 use super::moment::Moment;
@@ -34,9 +34,11 @@ enum Target {
     Task(String, String),
 }
 
-/// Answers one call. `id` is what a task that is made here is called when it has not said so itself.
+/// Answers one call. `id` is what a task that is made here is called when it has not said so itself; `signs` is whether there are keys
+/// for the tokens that deliveries may be wished to show.
 pub(crate) async fn call(
     store: &Store,
+    signs: bool,
     method: &Method,
     uri: &Uri,
     body: &[u8],
@@ -45,6 +47,7 @@ pub(crate) async fn call(
 ) -> Response<Bytes> {
     let called = Call {
         store,
+        signs,
         query: form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect(),
@@ -57,10 +60,11 @@ pub(crate) async fn call(
 }
 
 /// What every verb needs.
-struct Call<'a> {
-    store: &'a Store,
+pub(super) struct Call<'a> {
+    pub(super) store: &'a Store,
+    signs: bool,
     query: Vec<(String, String)>,
-    now: Moment,
+    pub(super) now: Moment,
 }
 
 impl From<StoreError> for Status {
@@ -80,6 +84,12 @@ impl Call<'_> {
         let (target, verb) = parse(path)?;
         match (method.as_str(), target, verb.as_deref()) {
             ("POST", Target::Tasks(queue), None) => self.create(queue, body, id).await,
+            ("POST", Target::Tasks(queue), Some("batchCreate")) => {
+                self.batch_create(queue, body, id).await
+            }
+            ("POST", Target::Tasks(queue), Some("batchDelete")) => {
+                self.batch_delete(queue, body, id).await
+            }
             ("GET", Target::Tasks(queue), None) => self.list(queue).await,
             ("GET", Target::Task(queue, id), None) => self.get(queue, id).await,
             ("DELETE", Target::Task(queue, id), None) => self.delete(queue, id).await,
@@ -100,30 +110,45 @@ impl Call<'_> {
 
     async fn create(&self, queue: String, body: &[u8], id: String) -> Result<Value, Status> {
         let mut fields = Fields::of_body(body)?;
-        let task = fields.object("task")?;
-        let view = fields.name_of("response_view", VIEWS)?;
         fields.is_said("parent");
-        fields.end()?;
-        let name = queue.clone();
-        let known = self.store.look(move |tx| queues::find(tx, &name)).await?;
-        if known.is_none() {
-            return Err(Status::no_queue());
-        }
-        let task = task.ok_or_else(|| Status::invalid("CreateTaskRequest.task is required."))?;
-        let new = NewTask::read(task, &queue, self.now)?;
-        let name_length = queue.len() + "/tasks/".len() + new.id.as_ref().unwrap_or(&id).len();
-        if new.request.weight(name_length) > MAX_TASK_BYTES {
-            return Err(Status::invalid("Task size too large"));
-        }
-        let now = self.now;
+        let wanted = Wanted::read(fields)?;
+        self.known(&queue).await?;
+        let (full, now) = (wanted.full, self.now);
+        let new = self.new_task(wanted, &queue, &id)?;
         let enqueued = self
             .store
             .promise(move |tx| table::enqueue(tx, &queue, id, new, now));
-        match enqueued.await? {
-            Enqueued::Created(task) => Ok(task.json(view == Some("FULL"))),
-            Enqueued::Exists => Err(Status::exists("Requested entity already exists")),
-            Enqueued::NoQueue => Err(Status::no_queue()),
+        created(enqueued.await?, full)
+    }
+
+    /// The task that a request wants; `id` is what it is called when it does not say so itself.
+    pub(super) fn new_task(
+        &self,
+        wanted: Wanted,
+        queue: &str,
+        id: &str,
+    ) -> Result<NewTask, Status> {
+        let task = wanted.task;
+        let task = task.ok_or_else(|| Status::invalid("CreateTaskRequest.task is required."))?;
+        let new = NewTask::read(task, queue, self.now)?;
+        if new.request.oidc.is_some() && !self.signs {
+            return Err(Status::invalid(
+                "HttpRequest.oidcToken is not served here: this server has no keys to sign tokens with.",
+            ));
         }
+        let id = new.id.as_deref().unwrap_or(id);
+        let name_length = queue.len() + "/tasks/".len() + id.len();
+        if new.request.weight(name_length) > MAX_TASK_BYTES {
+            return Err(Status::invalid("Task size too large"));
+        }
+        Ok(new)
+    }
+
+    /// Fails when there is no such queue.
+    pub(super) async fn known(&self, queue: &str) -> Result<(), Status> {
+        let name = queue.to_owned();
+        let known = self.store.look(move |tx| queues::find(tx, &name)).await?;
+        known.map(drop).ok_or_else(Status::no_queue)
     }
 
     async fn get(&self, queue: String, id: String) -> Result<Value, Status> {
@@ -302,6 +327,33 @@ impl Call<'_> {
     }
 }
 
+/// What a request for a task says: the task, which has not been read yet, and whether it is shown with its body.
+pub(super) struct Wanted {
+    task: Option<Fields>,
+    pub(super) full: bool,
+}
+
+impl Wanted {
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Status> {
+        let task = fields.object("task")?;
+        let view = fields.name_of("response_view", VIEWS)?;
+        fields.end()?;
+        Ok(Wanted {
+            task,
+            full: view == Some("FULL"),
+        })
+    }
+}
+
+/// The task that was made, as it is shown.
+pub(super) fn created(enqueued: Enqueued, full: bool) -> Result<Value, Status> {
+    match enqueued {
+        Enqueued::Created(task) => Ok(task.json(full)),
+        Enqueued::Exists => Err(Status::exists("Requested entity already exists")),
+        Enqueued::NoQueue => Err(Status::no_queue()),
+    }
+}
+
 /// A page of a list.
 struct Page {
     size: usize,
@@ -345,7 +397,7 @@ fn listing(name: &str, items: Vec<Value>, next: Option<String>) -> Value {
     json
 }
 
-fn there<T>(found: Found<T>) -> Result<T, Status> {
+pub(super) fn there<T>(found: Found<T>) -> Result<T, Status> {
     match found {
         Found::There(task) => Ok(task),
         Found::Gone => Err(Status::not_found(GONE)),

@@ -32,7 +32,7 @@ impl Api {
     async fn say(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let (method, uri) = (method.parse().unwrap(), path.parse::<Uri>().unwrap());
         let id = format!("made-{}", self.ids.fetch_add(1, Ordering::Relaxed));
-        let response = call(&self.store, &method, &uri, body.as_bytes(), id, NOW).await;
+        let response = call(&self.store, false, &method, &uri, body.as_bytes(), id, NOW).await;
         assert_eq!(
             response.headers()["content-type"],
             "application/json; charset=UTF-8"
@@ -324,8 +324,12 @@ async fn a_queue_is_made_changed_paused_emptied_and_deleted() {
 #[tokio::test]
 async fn what_is_not_served_is_said_so() {
     let api = Api::new();
+    let oidc = json!({"serviceAccountEmail": "a@b.test"});
+    let task = json!({"task": {"httpRequest": {"url": "http://a.test/", "oidcToken": oidc}}});
+    let (status, _, message) = api.bad("POST", &format!("{DEFAULT}/tasks"), task).await;
+    assert!(status == 400 && message.contains("oidcToken"), "{message}");
     for (method, path) in [
-        ("POST", format!("{DEFAULT}/tasks:batchCreate")),
+        ("POST", format!("{DEFAULT}/tasks:buffer")),
         ("POST", format!("{DEFAULT}:getIamPolicy")),
         ("GET", "/v2/projects/p/locations".to_owned()),
         ("PUT", DEFAULT.to_owned()),

@@ -4,6 +4,7 @@ use super::attempts::{self, Allowance, Claimed, Fate, Outcome};
 use super::moment::{Moment, SECOND};
 use super::policy::{Bucket, RateLimits};
 use super::store::{Store, StoreError};
+use super::task::OidcWish;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
@@ -255,6 +256,13 @@ fn request(claimed: &Claimed) -> Option<Request<Bytes>> {
             put("x-cloudtasks-taskpreviousresponse", &previous.to_string());
         }
         put("x-cloudtasks-taskretryreason", "");
+    }
+    // Who delivers it has the keys.
+    if let Some(wish) = task.request.oidc.clone() {
+        let audience = wish.audience.or_else(|| Some(task.request.url.clone()));
+        request
+            .extensions_mut()
+            .insert(OidcWish { audience, ..wish });
     }
     Some(request)
 }

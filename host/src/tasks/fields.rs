@@ -27,12 +27,12 @@ impl Fields {
             text => match serde_json::from_slice(text) {
                 Ok(Value::Object(left)) => left,
                 Ok(_) => {
-                    return Err(Status::invalid(
+                    return Err(Status::malformed(
                         "Invalid JSON payload received. The body is not an object.",
                     ));
                 }
                 Err(error) => {
-                    return Err(Status::invalid(format!(
+                    return Err(Status::malformed(format!(
                         "Invalid JSON payload received. {error}."
                     )));
                 }
@@ -64,7 +64,7 @@ impl Fields {
         if shown.len() > 100 {
             shown = shown.chars().take(100).chain("...".chars()).collect();
         }
-        Status::invalid(format!("Invalid value at '{}', {shown}", self.at(name)))
+        Status::malformed(format!("Invalid value at '{}', {shown}", self.at(name)))
     }
 
     /// An object inside this one.
@@ -75,6 +75,39 @@ impl Fields {
                 left,
                 path: self.at(name),
             })),
+            Some(other) => Err(self.invalid(name, &other)),
+        }
+    }
+
+    /// The objects of a list.
+    pub(crate) fn objects(&mut self, name: &str) -> Result<Vec<Fields>, Status> {
+        let items = self.list(name)?.into_iter().enumerate();
+        items
+            .map(|(index, item)| match item {
+                Value::Object(left) => Ok(Fields {
+                    left,
+                    path: format!("{}[{index}]", self.at(name)),
+                }),
+                other => Err(self.invalid(&format!("{name}[{index}]"), &other)),
+            })
+            .collect()
+    }
+
+    /// The texts of a list.
+    pub(crate) fn list_of_texts(&mut self, name: &str) -> Result<Vec<String>, Status> {
+        let items = self.list(name)?.into_iter().enumerate();
+        items
+            .map(|(index, item)| match item {
+                Value::String(text) => Ok(text),
+                other => Err(self.invalid(&format!("{name}[{index}]"), &other)),
+            })
+            .collect()
+    }
+
+    fn list(&mut self, name: &str) -> Result<Vec<Value>, Status> {
+        match self.take(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => Ok(items),
             Some(other) => Err(self.invalid(name, &other)),
         }
     }
@@ -204,7 +237,7 @@ impl Fields {
             "" => String::new(),
             path => format!(" at '{path}'"),
         };
-        Err(Status::invalid(format!(
+        Err(Status::malformed(format!(
             "Invalid JSON payload received. Unknown name \"{name}\"{at}: Cannot find field."
         )))
     }

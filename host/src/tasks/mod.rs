@@ -1,11 +1,12 @@
 //! Deferred tasks: the API of Cloud Tasks v2 over a file, and the dispatcher that delivers what is due.
 //!
-//! `api` answers calls and `listener` those that come by a socket; `task`, `queue` and `fields` know what they are in JSON. `policy` has
+//! `api` and `batch` answer calls and `listener` those that come by a socket; `task`, `queue` and `fields` know what they are in JSON. `policy` has
 //! the rules of retries, limits and names; `table`, `queues` and `attempts` have the verbs on the file, and `store` the thread that owns
 //! it; `dispatch` delivers. Time is an argument everywhere but in `dispatch` and at the edge, which is here.
 
 mod api;
 mod attempts;
+mod batch;
 mod dispatch;
 mod fields;
 mod listener;
@@ -13,6 +14,7 @@ mod moment;
 mod policy;
 mod queue;
 mod queues;
+mod retry_after;
 mod status;
 mod store;
 mod table;
@@ -21,6 +23,7 @@ mod token;
 
 pub(crate) use dispatch::{Deliver, Delivered, run as dispatch};
 pub(crate) use listener::{bearer, serve as serve_listener};
+pub(crate) use retry_after::retry_after;
 pub use token::Token;
 
 use bytes::Bytes;
@@ -74,7 +77,7 @@ impl Tasks {
         let Some(id) = token::random_name() else {
             return Status::unavailable("there is no randomness to name a task with").response();
         };
-        api::call(&self.store, method, uri, body, id, Moment::now()).await
+        api::call(&self.store, false, method, uri, body, id, Moment::now()).await
     }
 
     /// Whether this is what others than the application have to say.

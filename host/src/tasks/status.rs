@@ -11,6 +11,8 @@ pub(crate) struct Status {
     pub(crate) http: StatusCode,
     pub(crate) name: &'static str,
     pub(crate) message: String,
+    /// Whether what came could not even be read as a request: then nothing of a batch is done.
+    pub(crate) is_malformed: bool,
     help: Option<Value>,
 }
 
@@ -20,7 +22,16 @@ impl Status {
             http,
             name,
             message: message.into(),
+            is_malformed: false,
             help: None,
+        }
+    }
+
+    /// Of what is no request of this API.
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
+        Status {
+            is_malformed: true,
+            ..Status::invalid(message)
         }
     }
 
@@ -56,6 +67,10 @@ impl Status {
         Status::new(StatusCode::FORBIDDEN, "PERMISSION_DENIED", message)
     }
 
+    pub(crate) fn aborted(message: impl Into<String>) -> Self {
+        Status::new(StatusCode::CONFLICT, "ABORTED", message)
+    }
+
     pub(crate) fn no_queue() -> Self {
         Status::not_found(
             "Queue does not exist. If you just created the queue, wait at least a minute for the queue to initialize.",
@@ -69,6 +84,27 @@ impl Status {
             "links": [{"description": description, "url": url}],
         }));
         self
+    }
+
+    /// As a `google.rpc.Status`, which has a number of its own for each name.
+    pub(crate) fn rpc(&self) -> Value {
+        let code = match self.name {
+            "INVALID_ARGUMENT" => 3,
+            "NOT_FOUND" => 5,
+            "ALREADY_EXISTS" => 6,
+            "PERMISSION_DENIED" => 7,
+            "FAILED_PRECONDITION" => 9,
+            "ABORTED" => 10,
+            "UNIMPLEMENTED" => 12,
+            "UNAVAILABLE" => 14,
+            "UNAUTHENTICATED" => 16,
+            _ => 2,
+        };
+        let mut status = json!({"code": code, "message": self.message});
+        if let Some(help) = &self.help {
+            status["details"] = json!([help]);
+        }
+        status
     }
 
     /// The answer.

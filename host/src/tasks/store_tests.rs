@@ -164,3 +164,41 @@ async fn a_disk_that_fails_is_not_trusted_again() {
     let error = enqueue(&store, "b").await.unwrap_err().to_string();
     assert!(error.contains("until it is started again"), "{error}");
 }
+
+#[tokio::test]
+async fn a_file_of_the_version_before_is_brought_up_to_date() {
+    let folder = Folder::new();
+    let store = Store::open(folder.file()).unwrap();
+    assert!(matches!(
+        enqueue(&store, "old").await,
+        Ok(Enqueued::Created(_))
+    ));
+    drop(store);
+    // Its thread closes the file when it has seen that nobody is left.
+    let connection = loop {
+        let connection = Connection::open(folder.file()).unwrap();
+        let changed = connection
+            .execute_batch("ALTER TABLE requests DROP COLUMN oidc; PRAGMA user_version = 1;");
+        if changed.is_ok() {
+            break connection;
+        }
+        tokio::task::yield_now().await;
+    };
+    drop(connection);
+    let store = Store::open(folder.file()).unwrap();
+    assert!(matches!(find(&store, "old").await, Found::There(_)));
+    let mut new = wish(1);
+    let oidc = super::super::task::OidcWish {
+        email: "a@b.test".into(),
+        audience: None,
+    };
+    new.request.oidc = Some(oidc.clone());
+    store
+        .promise(move |tx| table::enqueue(tx, QUEUE, "new".into(), new, Moment(0)))
+        .await
+        .unwrap();
+    let Found::There(task) = find(&store, "new").await else {
+        panic!("it was made");
+    };
+    assert_eq!(task.request.oidc, Some(oidc));
+}

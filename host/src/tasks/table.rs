@@ -8,7 +8,9 @@ use super::task::{Attempt, HttpRequest, NewTask, Task};
 use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, params};
 
 /// What `user_version` says of a file with these tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+/// What makes tables of the version before into these.
+const FROM_1: &str = "ALTER TABLE requests ADD COLUMN oidc TEXT;";
 
 /// A queue that was deleted keeps its row until its name may be used again. What changes with every attempt is apart from what is
 /// sent, which may be large. Keys are never used twice: a late answer must not be taken for another task's.
@@ -34,14 +36,14 @@ CREATE INDEX waiting ON tasks (queue, due) WHERE running = 0;
 CREATE INDEX forced ON tasks (queue) WHERE forced = 1;
 CREATE TABLE requests (
     key INTEGER PRIMARY KEY,
-    method TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL
+    method TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL, oidc TEXT
 ) STRICT;
 CREATE TABLE tombstones (queue INTEGER NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (queue, id))
 STRICT, WITHOUT ROWID;
 CREATE INDEX tombstones_until ON tombstones (until);
 ";
 pub(super) const TASK: &str = "q.name, t.id, r.method, r.url, r.headers, r.body, t.created, t.due, t.deadline, t.retry, t.dispatches, t.responses,
-    t.first, t.last_due, t.last_dispatched, t.last_answered, t.last_status";
+    t.first, t.last_due, t.last_dispatched, t.last_answered, t.last_status, r.oidc";
 pub(super) const JOINED: &str =
     "tasks t JOIN queues q ON q.key = t.queue JOIN requests r ON r.key = t.key";
 
@@ -65,16 +67,17 @@ pub(crate) enum Enqueued {
 /// Makes the tables where there are none. What was running when the last process ended is running no more, but counts.
 pub(crate) fn create(connection: &Connection) -> Result<()> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match version {
+    let work = match version {
         VERSION => return Ok(()),
-        0 => {}
+        0 => TABLES,
+        1 => FROM_1,
         _ => {
             let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB);
             return Err(rusqlite::Error::SqliteFailure(error, None));
         }
-    }
+    };
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+        "BEGIN IMMEDIATE; {work} PRAGMA user_version = {VERSION}; COMMIT;"
     ))
 }
 
@@ -105,14 +108,17 @@ pub(crate) fn enqueue(
     }
     let request = new.request;
     let headers = serde_json::to_string(&request.headers).unwrap_or_default();
+    let oidc = request.oidc.as_ref();
+    let oidc = oidc.map(|wish| serde_json::to_string(wish).unwrap_or_default());
     tx.execute(
-        "INSERT INTO requests (key, method, url, headers, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO requests (key, method, url, headers, body, oidc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             tx.last_insert_rowid(),
             request.method,
             request.url,
             headers,
-            &request.body[..]
+            &request.body[..],
+            oidc
         ],
     )?;
     Ok(Enqueued::Created(Box::new(Task {
@@ -144,6 +150,7 @@ pub(super) fn task_of(row: &Row<'_>) -> Result<Task> {
         |index: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(index)?.map(Moment));
     let headers: String = row.get(4)?;
     let retry: Option<String> = row.get(9)?;
+    let oidc: Option<String> = row.get(17)?;
     let last = match (moment(13)?, moment(14)?) {
         (Some(due), Some(dispatched)) => Some(Attempt {
             due,
@@ -161,6 +168,7 @@ pub(super) fn task_of(row: &Row<'_>) -> Result<Task> {
             url: row.get(3)?,
             headers: serde_json::from_str(&headers).unwrap_or_default(),
             body: row.get::<_, Vec<u8>>(5)?.into(),
+            oidc: oidc.and_then(|oidc| serde_json::from_str(&oidc).ok()),
         },
         created: Moment(row.get(6)?),
         due: Moment(row.get(7)?),

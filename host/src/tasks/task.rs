@@ -8,6 +8,7 @@ use super::status::Status;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The methods of a delivery, at their numbers.
@@ -36,6 +37,17 @@ pub(crate) struct HttpRequest {
     pub(crate) method: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
+    /// The token that it goes with.
+    pub(crate) oidc: Option<OidcWish>,
+}
+
+/// A token that a delivery shows, as it is wished for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OidcWish {
+    /// Whose it is to be.
+    pub(crate) email: String,
+    /// Whom it is for; none for the task's URL.
+    pub(crate) audience: Option<String>,
 }
 
 /// A task as somebody wants it.
@@ -177,19 +189,17 @@ impl HttpRequest {
         let method = fields.name_of("http_method", METHODS)?;
         let caller = fields.texts("headers")?;
         let body = fields.bytes("body")?.unwrap_or_default();
-        for token in ["oidc_token", "oauth_token"] {
-            if fields.is_said(token) {
-                return Err(Status::invalid(format!(
-                    "HttpRequest.{} is not served here: this server has no keys to sign tokens with.",
-                    if token == "oidc_token" {
-                        "oidcToken"
-                    } else {
-                        "oauthToken"
-                    }
-                )));
-            }
-        }
+        let oidc = fields
+            .object("oidc_token")?
+            .map(OidcWish::read)
+            .transpose()?;
+        let oauth = fields.is_said("oauth_token");
         fields.end()?;
+        if oauth {
+            return Err(Status::invalid(
+                "HttpRequest.oauthToken is not served here: only Google makes such tokens. Use HttpRequest.oidcToken.",
+            ));
+        }
         let mut headers = vec![("User-Agent".to_owned(), USER_AGENT.to_owned())];
         headers.extend(caller.into_iter().filter(|(name, _)| !is_reserved(name)));
         Ok(HttpRequest {
@@ -200,6 +210,7 @@ impl HttpRequest {
                 .to_owned(),
             headers,
             body: body.into(),
+            oidc,
         })
     }
 
@@ -224,6 +235,11 @@ impl HttpRequest {
         if !self.body.is_empty() && !matches!(self.method.as_str(), "POST" | "PUT" | "PATCH") {
             return Err(Status::invalid(
                 "HttpRequest.body is allowed only with POST, PUT and PATCH.",
+            ));
+        }
+        if self.oidc.as_ref().is_some_and(|wish| wish.email.is_empty()) {
+            return Err(Status::invalid(
+                "HttpRequest.oidcToken.serviceAccountEmail is required.",
             ));
         }
         let mut size = 0;
@@ -253,8 +269,13 @@ impl HttpRequest {
         let headers: usize = headers
             .map(|(name, value)| field(field(name.len()) + field(value.len())))
             .sum();
+        let token = self.oidc.as_ref().map_or(0, |wish| {
+            let audience = wish.audience.as_ref().map_or(0, |it| field(it.len()));
+            field(field(wish.email.len()) + audience)
+        });
         // The method is a tag and a byte.
-        field(name_length) + field(field(self.url.len()) + 2 + headers + field(self.body.len()))
+        let request = field(self.url.len()) + 2 + headers + field(self.body.len()) + token;
+        field(name_length) + field(request)
     }
 
     fn json(&self, with_body: bool) -> Value {
@@ -266,6 +287,29 @@ impl HttpRequest {
         let mut json = json!({"url": self.url, "httpMethod": self.method, "headers": headers});
         if with_body && !self.body.is_empty() {
             json["body"] = STANDARD.encode(&self.body).into();
+        }
+        if let Some(wish) = &self.oidc {
+            json["oidcToken"] = wish.json();
+        }
+        json
+    }
+}
+
+impl OidcWish {
+    fn read(mut fields: Fields) -> Result<Self, Status> {
+        let email = fields.text("service_account_email")?;
+        let audience = fields.text("audience")?;
+        fields.end()?;
+        Ok(OidcWish {
+            email: email.unwrap_or_default(),
+            audience: audience.filter(|audience| !audience.is_empty()),
+        })
+    }
+
+    fn json(&self) -> Value {
+        let mut json = json!({"serviceAccountEmail": self.email});
+        if let Some(audience) = &self.audience {
+            json["audience"] = audience.as_str().into();
         }
         json
     }

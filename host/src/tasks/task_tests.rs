@@ -175,14 +175,41 @@ fn headers_that_belong_to_the_delivery_are_left_out_in_any_spelling() {
 
 #[test]
 fn what_is_not_served_is_refused_and_not_ignored() {
-    for key in ["oidcToken", "oauthToken"] {
-        let message = refused(json!({"httpRequest": {"url": "http://a", key: {}}}));
-        assert!(message.contains(key), "{message}");
-    }
+    let oauth = json!({"serviceAccountEmail": "a@b.test"});
+    let message = refused(json!({"httpRequest": {"url": "http://a", "oauthToken": oauth}}));
+    assert!(message.contains("oauthToken"), "{message}");
     let message = refused(json!({"appEngineHttpRequest": {"relativeUri": "/"}}));
     assert!(message.contains("appEngineHttpRequest"), "{message}");
     let unknown = refused(with("x", json!(1)));
     assert!(unknown.contains("Unknown name \"x\""), "{unknown}");
+}
+
+#[test]
+fn a_token_is_wished_for_by_whose_it_is_and_whom_it_is_for() {
+    let with = |oidc: Value| json!({"httpRequest": {"url": "http://a", "oidcToken": oidc}});
+    for (oidc, audience) in [
+        (json!({"serviceAccountEmail": "a@b.test"}), None),
+        (
+            json!({"service_account_email": "a@b.test", "audience": ""}),
+            None,
+        ),
+        (
+            json!({"serviceAccountEmail": "a@b.test", "audience": "me"}),
+            Some("me"),
+        ),
+    ] {
+        let wish = read(with(oidc)).unwrap().request.oidc.unwrap();
+        assert_eq!(
+            (wish.email.as_str(), wish.audience.as_deref()),
+            ("a@b.test", audience)
+        );
+    }
+    let message = refused(with(json!({"audience": "me"})));
+    assert!(
+        message.contains("serviceAccountEmail is required"),
+        "{message}"
+    );
+    assert!(refused(with(json!({"email": "a@b.test"}))).contains("Unknown name"));
 }
 
 #[test]
@@ -225,6 +252,7 @@ fn a_task_is_shown_without_its_body_unless_all_is_asked_for() {
             method: "POST".into(),
             headers: Vec::new(),
             body: Bytes::from_static(b"x"),
+            oidc: None,
         },
         created: Moment(1_500_000),
         due: Moment(2_500_000),
