@@ -49,5 +49,5 @@ pub use sender::{
 };
 pub use session::Session;
 pub use state::State;
-pub use tasks::{Tasks, TasksError, Token};
+pub use tasks::{DeferredKeys, Tasks, TasksError, Token};
 pub use world::World;

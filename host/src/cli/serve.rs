@@ -8,10 +8,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
-use urlfetch_host::serve::{App, AppOptions, LogFormat, ServeOptions, Server, listen, start_log};
+use urlfetch_host::serve::{
+    App, AppOptions, LentFolder, LogFormat, ServeOptions, Server, listen, start_log,
+};
 use urlfetch_host::{
-    AllowedHost, BlockedNetwork, EgressPolicy, Part, Sender, SenderOptions, Tasks, Token,
-    raise_fd_limit,
+    AllowedHost, BlockedNetwork, DeferredKeys, EgressPolicy, Part, Sender, SenderOptions, Tasks,
+    Token, raise_fd_limit,
 };
 
 /// Sockets that are asked of the system, if it grants them: clients, and what requests fetch.
@@ -47,6 +49,10 @@ pub(crate) struct ServeArgs {
     /// A variable of the application's environment, which has no others. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
+    /// A folder that the application may read and write, and where it finds it: at the same path when GUEST is left out. May be
+    /// repeated; without it the application has no files.
+    #[arg(long, value_name = "HOST[::GUEST]", value_parser = folder)]
+    dir: Vec<LentFolder>,
     /// Trust the certificates in this PEM file as well.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<String>,
@@ -65,7 +71,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ENGINE", default_value = "local", value_parser = engine)]
     tasks: Engine,
     /// Where tasks are kept: a file that belongs to one server, and is made by the first task. Beside it, with the extension `token`,
-    /// lies the token of --tasks-listen.
+    /// lies the token of --tasks-listen, and with the extension `key` the key by which the application knows its own tasks, which it
+    /// is given as URLFETCH_DEFERRED_KEYS unless --env gives another. Only their owner may read these two.
     #[arg(long, value_name = "FILE", default_value = ".urlfetch/tasks.db")]
     tasks_file: PathBuf,
     /// Where to answer the API of Cloud Tasks to those who send the token as `Authorization: Bearer TOKEN`: `urlfetch tasks`, and
@@ -176,6 +183,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
         );
         let options = ServeOptions {
             env: args.env,
+            folders: args.dir,
             timeout: seconds(args.timeout),
             max_body: args.max_body << 20,
             drain: seconds(args.drain),
@@ -231,12 +239,18 @@ fn tasks(args: &ServeArgs) -> Result<Option<Tasks>, Refusal> {
             "--tasks-file: {error}: name another one, or --tasks off"
         ))
     })?;
+    let beside = |extension| args.tasks_file.with_extension(extension);
+    let refused = |file: PathBuf| {
+        move |error| Refusal::new(format!("--tasks-file: '{}': {error}", file.display()))
+    };
+    let has_keys = |(name, _): &(String, String)| name == DeferredKeys::VARIABLE;
+    if !args.env.iter().any(has_keys) {
+        let file = beside("key");
+        tasks = tasks.with_keys(DeferredKeys::of_file(&file).map_err(refused(file))?);
+    }
     if args.tasks_listen.is_some() {
-        let file = args.tasks_file.with_extension("token");
-        let token = Token::of_file(&file).map_err(|error| {
-            Refusal::new(format!("--tasks-file: '{}': {error}", file.display()))
-        })?;
-        tasks = tasks.with_token(token);
+        let file = beside("token");
+        tasks = tasks.with_token(Token::of_file(&file).map_err(refused(file))?);
     }
     Ok(Some(tasks))
 }
@@ -321,6 +335,19 @@ fn name(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err("is not the name of a host, such as console.example".into()),
     }
+}
+
+/// A folder that is there.
+fn folder(text: &str) -> Result<LentFolder, String> {
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    if host.is_empty() || guest.is_empty() {
+        return Err("is not of the form HOST or HOST::GUEST".into());
+    }
+    std::fs::read_dir(host).map_err(|error| error.to_string())?;
+    Ok(LentFolder {
+        host: host.into(),
+        guest: guest.to_owned(),
+    })
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

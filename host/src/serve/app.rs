@@ -172,8 +172,8 @@ fn config(shape: &Shape, cache: Option<PathBuf>) -> Config {
     config
 }
 
-/// Everything that WASI is, with nothing behind it but clocks, randomness, HTTP, and what the guest's environment says: no files and
-/// no sockets.
+/// Everything that WASI is, with nothing behind it but clocks, randomness, HTTP, what the guest's environment says, and the folders that
+/// it is lent: no sockets.
 fn linked(component: &Component, shape: &Shape) -> wasmtime::Result<InstancePre<Guest>> {
     let mut linker = Linker::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;

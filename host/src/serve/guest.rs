@@ -1,15 +1,15 @@
-//! What the store of one request holds: WASI with the application's environment, its output into our log, and the way out.
+//! What the store of one request holds: WASI with the application's environment and folders, its output into our log, and the way out.
 
 use super::output::{Output, Stream};
 use super::record::Record;
-use super::server::ServeOptions;
+use super::server::{LentFolder, ServeOptions};
 use crate::tasks::{self, Tasks};
 use crate::{Call, Sender};
 use http_body_util::{BodyExt, Limited};
 use std::future::Future;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
     RequestOptions, Result, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
@@ -39,19 +39,23 @@ impl Guest {
         Guest::with(WasiCtxBuilder::new().build(), WayOut::Closed)
     }
 
-    /// For the instance that answers this one.
+    /// For the instance that answers this one. The error says which folder is not there any more.
     pub(super) fn for_request(
         sender: &Sender,
         options: &ServeOptions,
         record: &Arc<Record>,
-    ) -> Self {
-        let wasi = WasiCtxBuilder::new()
-            .envs(&options.env)
+    ) -> std::result::Result<Self, String> {
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.envs(&options.env)
             .stdout(Output::new(record.id, Stream::Stdout))
-            .stderr(Output::new(record.id, Stream::Stderr))
-            .build();
+            .stderr(Output::new(record.id, Stream::Stderr));
+        for LentFolder { host, guest } in &options.folders {
+            wasi.preopened_dir(host, guest, FsPerms::ReadWrite)
+                .map_err(|error| format!("the folder '{}': {error}", host.display()))?;
+        }
+        let wasi = wasi.build();
         let way_out = WayOut::Through(sender.clone(), options.tasks.clone(), record.clone());
-        Guest::with(wasi, way_out)
+        Ok(Guest::with(wasi, way_out))
     }
 
     fn with(wasi: WasiCtx, way_out: WayOut) -> Self {

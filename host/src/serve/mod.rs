@@ -33,4 +33,4 @@ pub use journal::{Journal, KEPT_ERRORS, KEPT_REQUESTS, Malformed};
 pub use limits::Needs;
 pub use log::{LogFormat, start_log};
 pub use record::{Answer, KEPT_CALLS, Record, RequestOutcome};
-pub use server::{ServeOptions, Server, Stopped, listen};
+pub use server::{LentFolder, ServeOptions, Server, Stopped, listen};

@@ -174,7 +174,10 @@ async fn run(
     tell: oneshot::Sender<Answered>,
 ) {
     let record = &ending.record;
-    let guest = Guest::for_request(&shared.sender, &shared.options, record);
+    let guest = match Guest::for_request(&shared.sender, &shared.options, record) {
+        Ok(guest) => guest,
+        Err(reason) => return record.ended_by(RequestOutcome::Failed, reason),
+    };
     let mut store = Store::new(&shared.app.engine, guest);
     // A guest that computes lets others have the thread at every tick, and can be ended there.
     store.epoch_deadline_async_yield_and_update(1);

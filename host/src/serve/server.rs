@@ -8,13 +8,14 @@ use super::delivery;
 use super::journal::Journal;
 use super::metrics::Metrics;
 use crate::Sender;
-use crate::tasks::{self, Tasks};
+use crate::tasks::{self, DeferredKeys, Tasks};
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
@@ -36,8 +37,10 @@ const TICK: Duration = Duration::from_millis(2);
 /// What a server does with requests.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
-    /// The whole environment of the application.
+    /// The whole environment of the application, but for the keys of `tasks`: see [`Tasks::with_keys`].
     pub env: Vec<(String, String)>,
+    /// What the application sees of the file system: nothing but these.
+    pub folders: Vec<LentFolder>,
     /// How long a request may take: the call of the application with all it does, before and after its answer.
     pub timeout: Duration,
     /// How long the head of a request may take to come, then 408; and how long a connection by HTTP/1.1 is kept that is not used.
@@ -54,10 +57,11 @@ pub struct ServeOptions {
 }
 
 impl Default for ServeOptions {
-    /// No environment, a minute for a request, half a minute for its head, 100 MiB of body, half a minute to stop, no tasks.
+    /// No environment, no folders, a minute for a request, half a minute for its head, 100 MiB of body, half a minute to stop, no tasks.
     fn default() -> Self {
         ServeOptions {
             env: Vec::new(),
+            folders: Vec::new(),
             timeout: Duration::from_secs(60),
             head: Duration::from_secs(30),
             max_body: 100 << 20,
@@ -66,6 +70,29 @@ impl Default for ServeOptions {
             tasks: None,
         }
     }
+}
+
+impl ServeOptions {
+    /// Puts the keys of the tasks into the environment, unless it has others.
+    fn give_keys(&mut self) {
+        let has_keys =
+            |env: &[(String, String)]| env.iter().any(|(name, _)| name == DeferredKeys::VARIABLE);
+        if let Some(keys) = self.tasks.as_ref().and_then(Tasks::keys)
+            && !has_keys(&self.env)
+        {
+            let variable = DeferredKeys::VARIABLE.to_owned();
+            self.env.push((variable, keys.value().to_owned()));
+        }
+    }
+}
+
+/// A folder of this machine that an application may read and write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LentFolder {
+    /// Where it is.
+    pub host: PathBuf,
+    /// Where the application finds it.
+    pub guest: String,
 }
 
 /// What everything that serves has in common.
@@ -102,10 +129,11 @@ impl Server {
     pub fn new(
         app: App,
         sender: Sender,
-        options: ServeOptions,
+        mut options: ServeOptions,
         listener: TcpListener,
         admin: Option<TcpListener>,
     ) -> Self {
+        options.give_keys();
         let shared = Shared {
             admission: Admission::new(app.instances()),
             protocols: connection::protocols(options.head),

@@ -1,20 +1,23 @@
 //! Deferred tasks: the API of Cloud Tasks v2 over a file, and the dispatcher that delivers what is due.
 //!
-//! `api` and `batch` answer calls and `listener` those that come by a socket; `task`, `queue` and `fields` know what they are in JSON. `policy` has
-//! the rules of retries, limits and names; `table`, `queues` and `attempts` have the verbs on the file, and `store` the thread that owns
-//! it; `dispatch` delivers. Time is an argument everywhere but in `dispatch` and at the edge, which is here.
+//! `api` and `batch` answer calls and `listener` those that come by a socket; `task`, `queue` and `fields` know what they are in JSON.
+//! `policy` has the rules of retries, limits and names; `table`, `queues` and `attempts` have the verbs on the file, and `store` the
+//! thread that owns it; `dispatch` delivers. `token` and `keys` are the secrets beside the file. Time is an argument everywhere but in
+//! `dispatch` and at the edge, which is here.
 
 mod api;
 mod attempts;
 mod batch;
 mod dispatch;
 mod fields;
+mod keys;
 mod listener;
 mod moment;
 mod policy;
 mod queue;
 mod queues;
 mod retry_after;
+mod secret_file;
 mod status;
 mod store;
 mod table;
@@ -22,6 +25,7 @@ mod task;
 mod token;
 
 pub(crate) use dispatch::{Deliver, Delivered, run as dispatch};
+pub use keys::DeferredKeys;
 pub(crate) use listener::{bearer, serve as serve_listener};
 pub(crate) use retry_after::retry_after;
 pub use token::Token;
@@ -43,6 +47,7 @@ pub(crate) const MAX_CALL: usize = 4 << 20;
 pub struct Tasks {
     store: Store,
     token: Option<Token>,
+    keys: Option<DeferredKeys>,
 }
 
 /// Why there are no tasks: one line that names the file.
@@ -56,13 +61,26 @@ impl Tasks {
     /// again.
     pub fn open(file: &Path) -> Result<Self, TasksError> {
         let store = Store::open(file.to_owned()).map_err(|error| TasksError(error.to_string()))?;
-        Ok(Tasks { store, token: None })
+        Ok(Tasks {
+            store,
+            token: None,
+            keys: None,
+        })
     }
 
     /// The same, with what others than the application have to know: see [`Server::tasks_listener`](crate::serve::Server).
     pub fn with_token(self, token: Token) -> Self {
         Tasks {
             token: Some(token),
+            ..self
+        }
+    }
+
+    /// The same, with keys for the application that is served: they are in its environment, unless that has others, and on file
+    /// before the first task is accepted.
+    pub fn with_keys(self, keys: DeferredKeys) -> Self {
+        Tasks {
+            keys: Some(keys),
             ..self
         }
     }
@@ -74,6 +92,11 @@ impl Tasks {
         if body.len() > MAX_CALL {
             return too_large();
         }
+        if let Some(keys) = self.keys.as_ref().filter(|_| method == Method::POST)
+            && let Err(reason) = keys.keep().await
+        {
+            return Status::unavailable(reason).response();
+        }
         let Some(id) = token::random_name() else {
             return Status::unavailable("there is no randomness to name a task with").response();
         };
@@ -83,6 +106,11 @@ impl Tasks {
     /// Whether this is what others than the application have to say.
     pub(crate) fn knows(&self, said: &str) -> bool {
         self.token.as_ref().is_some_and(|token| token.is(said))
+    }
+
+    /// The keys of the application.
+    pub(crate) fn keys(&self) -> Option<&DeferredKeys> {
+        self.keys.as_ref()
     }
 
     /// What is on file.

@@ -1,9 +1,9 @@
 //! The secret of those who may call the API by a socket, and names that nobody can guess.
 
+use super::secret_file;
 use rustls::crypto::SecureRandom;
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use subtle::ConstantTimeEq;
 
@@ -19,27 +19,14 @@ impl Token {
     }
 
     /// The secret in this file, which is made with a new one, and its folder with it, when it is not there. Only its owner may read
-    /// it.
+    /// it: when others may, it fails.
     pub fn of_file(path: &Path) -> io::Result<Self> {
-        match fs::read_to_string(path) {
-            Ok(text) => Token::new(text.trim())
-                .ok_or_else(|| io::Error::other("has no token of 16 visible characters or more")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Token::make(path),
-            Err(error) => Err(error),
+        if let Some(text) = secret_file::read(path)? {
+            return Token::new(text.trim())
+                .ok_or_else(|| io::Error::other("has no token of 16 visible characters or more"));
         }
-    }
-
-    fn make(path: &Path) -> io::Result<Self> {
         let secret = random_name().ok_or_else(|| io::Error::other("there is no randomness"))?;
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        file.write_all(format!("{secret}\n").as_bytes())?;
+        secret_file::make(path, &format!("{secret}\n"))?;
         Ok(Token(secret))
     }
 
@@ -62,32 +49,30 @@ impl fmt::Debug for Token {
 
 /// 128 random bits in hexadecimal; none when the system has no randomness.
 pub(crate) fn random_name() -> Option<String> {
+    Some(format!("{:032x}", u128::from_be_bytes(random()?)))
+}
+
+/// Random bytes; none when the system has no randomness.
+pub(super) fn random<const N: usize>() -> Option<[u8; N]> {
     let provider = rustls::crypto::ring::default_provider();
     let random: &dyn SecureRandom = provider.secure_random;
-    let mut bytes = [0; 16];
+    let mut bytes = [0; N];
     random.fill(&mut bytes).ok()?;
-    Some(format!("{:032x}", u128::from_be_bytes(bytes)))
+    Some(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
-    fn a_token_is_made_once_and_read_by_its_owner_only() {
+    fn a_token_is_made_once_and_not_shown() {
         let folder = std::env::temp_dir().join(format!("urlfetch-token-{}", std::process::id()));
         let path = folder.join("deeper").join("tasks.token");
         let made = Token::of_file(&path).unwrap();
         assert_eq!(Token::of_file(&path).unwrap(), made);
         assert!(made.is(made.secret()) && !made.is("") && !made.is(&"0".repeat(32)));
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(
-                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
-        }
         fs::write(&path, "short").unwrap();
         assert!(Token::of_file(&path).is_err());
         fs::remove_dir_all(&folder).unwrap();

@@ -30,13 +30,26 @@ fn application() -> PathBuf {
     )
 }
 
+/// The name for a file of tasks, beside which there is a key of this mode.
+#[cfg(unix)]
+fn beside_a_key(name: &str, key: &str, mode: u32) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let path = file(&format!("{name}.key"), key.as_bytes());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    path.with_extension("db").to_str().unwrap().to_owned()
+}
+
 #[test]
+#[cfg(unix)]
 fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let (app, ours) = (application(), file("served-ours.wasm", COMPONENT));
     let (app, ours) = (app.to_str().unwrap(), ours.to_str().unwrap());
-    let cases: [(&[&str], &[&str]); 18] = [
+    let key = format!("a:{}\n", "0".repeat(64));
+    let open = beside_a_key("open", &key, 0o644);
+    let broken = beside_a_key("broken", "", 0o600);
+    let cases: [(&[&str], &[&str]); 23] = [
         (&["no-such.wasm"], &["APP 'no-such.wasm'", "No such file"]),
         (
             &["Cargo.toml"],
@@ -90,6 +103,21 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
             &["--tasks-file", app, app],
             &["--tasks-file", "handler.wasm", "is no file of tasks"],
         ),
+        // Everybody may read the key beside it.
+        (
+            &["--tasks-file", &open, app],
+            &["--tasks-file", "open.key'", "chmod 600"],
+        ),
+        (
+            &["--tasks-file", &broken, app],
+            &["--tasks-file", "broken.key'", "has no keys"],
+        ),
+        (
+            &["--dir", "no-such::/data", app],
+            &["--dir", "'no-such::/data'", "No such file"],
+        ),
+        (&["--dir", "Cargo.toml", app], &["--dir", "'Cargo.toml'"]),
+        (&["--dir", "::/data", app], &["--dir", "HOST::GUEST"]),
         (
             &["--tasks-listen", "here", app],
             &["--tasks-listen", "'here'"],

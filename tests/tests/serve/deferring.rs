@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::AsyncWriteExt;
 use urlfetch_host::serve::Record;
-use urlfetch_host::{EgressPolicy, Tasks, Token};
+use urlfetch_host::{DeferredKeys, EgressPolicy, Tasks, Token};
 use urlfetch_tests::RawOrigin;
 
 const QUEUE: &str = "projects/p/locations/l/queues/default";
@@ -145,6 +145,35 @@ fn what_an_application_defers_is_posted_to_it_and_deleted_when_that_succeeds() {
             (1, Some(http::StatusCode::OK))
         );
         assert_eq!(served.stop().await.cut_off, 0);
+    });
+}
+
+#[test]
+fn an_application_has_the_keys_of_its_tasks_which_are_on_file_from_its_first_task_on() {
+    on_sockets(|| async {
+        let file = File::new();
+        let path = file.0.join("tasks.key");
+        let keys = DeferredKeys::of_file(&path).unwrap();
+        let shown = |keys: &str| format!("[(\"URLFETCH_DEFERRED_KEYS\", {keys:?})]\n");
+
+        let mut serving = Serving::of(DEFERRING);
+        serving.options.tasks = Some(file.open().await.with_keys(keys.clone()));
+        let served = serving.start().await;
+        assert_eq!(served.get("/env").await.text(), shown(keys.value()));
+        assert!(!file.0.exists(), "nothing was deferred yet");
+        served.defer("a", to("/200")).await;
+        served.gone("a").await;
+        served.stop().await;
+        // As another server finds them.
+        let found = DeferredKeys::of_file(&path).unwrap();
+        assert_eq!(found.value(), keys.value());
+
+        let mut serving = Serving::of(DEFERRING);
+        serving.options.tasks = Some(file.open().await.with_keys(found));
+        serving.options.env = vec![(DeferredKeys::VARIABLE.into(), "mine".into())];
+        let served = serving.start().await;
+        assert_eq!(served.get("/env").await.text(), shown("mine"));
+        served.stop().await;
     });
 }
 

@@ -20,7 +20,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use urlfetch_host::serve::{
-    App, AppOptions, Journal, Record, RequestOutcome, ServeOptions, Server, Stopped, listen,
+    App, AppOptions, Journal, LentFolder, Record, RequestOutcome, ServeOptions, Server, Stopped,
+    listen,
 };
 use urlfetch_host::{EgressPolicy, Part, Sender, SenderOptions};
 use urlfetch_tests::on_sockets;
@@ -223,6 +224,37 @@ fn an_application_sees_the_environment_it_is_given_and_no_other() {
         let served = serving.start().await;
         let answer = served.get("/env").await;
         assert_eq!(answer.text(), "[(\"GREETING\", \"hello there\")]\n");
+    });
+}
+
+#[test]
+fn an_application_keeps_files_in_the_folders_it_is_lent_and_nowhere_else() {
+    on_sockets(|| async {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("lent");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(folder.join("inner")).unwrap();
+        let mut serving = Serving::ordinary();
+        serving.options.folders = vec![LentFolder {
+            host: folder.join("inner"),
+            guest: "/data".into(),
+        }];
+        let served = serving.start().await;
+        for wanted in ["Ok(1)\n", "Ok(2)\n", "Ok(3)\n"] {
+            assert_eq!(served.get("/count?/data/visits").await.text(), wanted);
+        }
+        let kept = std::fs::read(folder.join("inner").join("visits")).unwrap();
+        assert_eq!(kept, b"...");
+        for outside in ["/visits", "/data/../visits", "/etc/hostname"] {
+            let answer = served.get(&format!("/count?{outside}")).await;
+            assert!(answer.text().starts_with("Err("), "{outside}: {answer:?}");
+        }
+        assert!(!folder.join("visits").exists());
+        // A folder that goes away while it is served is the request's failure, and nobody else's.
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(served.get("/count?/data/visits").await.status, 500);
+        let (outcome, reason) = served.outcome(7).await;
+        assert_eq!(outcome, RequestOutcome::Failed);
+        assert!(reason.contains("inner"), "{reason}");
     });
 }
 

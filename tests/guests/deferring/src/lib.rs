@@ -14,6 +14,7 @@ impl wasi::exports::http::incoming_handler::Guest for Deferring {
         let path = request.path_with_query().unwrap_or_default();
         let (status, content) = match path.strip_prefix("/api/") {
             Some(call) => ask(&request, call),
+            None if path == "/env" => (200, environment()),
             None => work(&request, &path),
         };
         answer(outparam, status, &content);
@@ -21,6 +22,10 @@ impl wasi::exports::http::incoming_handler::Guest for Deferring {
 }
 
 wasi::http::proxy::export!(Deferring);
+
+fn environment() -> Vec<u8> {
+    format!("{:?}\n", std::env::vars().collect::<Vec<_>>()).into_bytes()
+}
 
 /// The same method and body, asked of the service. What it answers is our answer.
 fn ask(request: &IncomingRequest, call: &str) -> (u16, Vec<u8>) {

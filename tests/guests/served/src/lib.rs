@@ -26,6 +26,8 @@ impl wasi::exports::http::incoming_handler::Guest for Handler {
                 outparam,
                 format!("{:?}\n", std::env::vars().collect::<Vec<_>>()).as_bytes(),
             ),
+            // How often it was asked, by a file at the path that the query says.
+            "/count" => answer(outparam, format!("{:?}\n", count_in(query)).as_bytes()),
             "/trap" => panic!("asked to"),
             "/exit" => std::process::exit(3),
             // Neither an answer nor an end that helps.
@@ -66,6 +68,18 @@ impl wasi::exports::http::incoming_handler::Guest for Handler {
 }
 
 wasi::http::proxy::export!(Handler);
+
+/// A byte more in a file: how many there are then.
+fn count_in(path: &str) -> Result<usize, std::io::ErrorKind> {
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|error| error.kind())?;
+    std::io::Write::write_all(&mut file, b".").map_err(|error| error.kind())?;
+    let counted = std::fs::read(path).map_err(|error| error.kind())?;
+    Ok(counted.len())
+}
 
 fn spin() {
     let mut count = 0_u64;
