@@ -13,13 +13,11 @@ use crate::wasmtime;
 
 const PACKAGE: &str = "bindings/python";
 /// Whose programs the tests run, as they are.
-const EXAMPLES: [&str; 3] = [
-    APP_ENGINE,
-    "examples/asyncio-python",
-    "examples/deferred-python",
-];
+const EXAMPLES: [&str; 3] = [APP_ENGINE, "examples/asyncio-python", DEFERRED];
 /// The one that answers HTTP.
 const APP_ENGINE: &str = "examples/appengine-python";
+/// Those that defer.
+const DEFERRED: &str = "examples/deferred-python";
 /// The oldest Python that the package supports.
 const OLDEST: (u32, u32) = (3, 11);
 
@@ -53,8 +51,24 @@ pub(crate) fn run() -> Result<(), Failure> {
         .run()?;
     println!("-- behind HTTP");
     serve(&tools, &origin, whole)?;
+    println!("-- deferred tasks of App Engine's programs, in a component");
+    deferred(&tools)?;
     println!("-- Google's client of Cloud Tasks");
     cloud_tasks(&tools)
+}
+
+/// App Engine's three programs for deferred tasks, under our own host, which makes their key and lends them a folder.
+fn deferred(tools: &Tools) -> Result<(), Failure> {
+    let whole = "target/python/deferred.wasm";
+    tools
+        .bundle(&format!("{PACKAGE}/tests/deferred_inside.py"), whole)?
+        .args(["--path", DEFERRED])
+        .run()?;
+    tools
+        .python()
+        .args([&format!("{PACKAGE}/tests/deferred_served.py"), whole])
+        .args([built("urlfetch").as_os_str(), "serve".as_ref()])
+        .run()
 }
 
 /// Google's client against `urlfetch serve`, with an application that `tests/build.rs` built.
