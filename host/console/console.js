@@ -1,12 +1,13 @@
 // The console: asks the server once a second, and hands what it hears to the views. A view is a `main` of index.html, a link in its
-// `nav`, and a module with `show(where)` for what stands behind its name in the address; the views of queues and tasks go here too.
+// `nav`, and a module with `show(where)` for what stands behind its name in the address.
 
 import { byId, many, say } from "./elements.js";
 import * as errors from "./errors.js";
 import * as requests from "./requests.js";
+import * as tasks from "./tasks.js";
 
 const EVERY_MS = 1000;
-const VIEWS = { requests, errors };
+const VIEWS = { requests, tasks, errors };
 
 let paused = false;
 let failing = false;
@@ -14,8 +15,26 @@ let failing = false;
 /** Asks the server for something below /api/. Fails with one line. */
 async function ask(path) {
   const response = await fetch(`api/${path}`, { cache: "no-store" });
-  if (!response.ok) throw new Error((await response.text()).trim() || `status ${response.status}`);
+  if (!response.ok) throw await failure(response);
   return response.json();
+}
+
+/** Has the server change something below /api/. The header says that this page did it: another one cannot send it. */
+async function change(method, path) {
+  const response = await fetch(`api/${path}`, { method, headers: { "X-Urlfetch-Console": "1" } });
+  if (!response.ok) throw await failure(response);
+}
+
+/** What the server said, in one line. */
+async function failure(response) {
+  const text = (await response.text()).trim();
+  let message = text;
+  try {
+    message = JSON.parse(text).error.message;
+  } catch {
+    // It is a line already.
+  }
+  return Object.assign(new Error(message || `status ${response.status}`), { status: response.status });
 }
 
 async function refresh() {
@@ -23,6 +42,7 @@ async function refresh() {
     const [heard, wrong] = await Promise.all([ask(`requests?after=${requests.cursor()}`), ask("errors")]);
     requests.hear(heard);
     errors.hear(wrong);
+    if (!byId("tasks").hidden) await tasks.refresh();
     showServer(heard.server, heard.now);
     failing = false;
   } catch (error) {
@@ -64,6 +84,7 @@ function route() {
     else link.removeAttribute("aria-current");
   }
   VIEWS[chosen].show(rest.join("/"));
+  if (chosen === "tasks" && !tasks.isThere()) tasks.refresh().catch(() => {});
 }
 
 async function run() {
@@ -89,5 +110,6 @@ addEventListener("hashchange", route);
 
 requests.begin(ask);
 errors.begin();
+tasks.begin(ask, change);
 route();
 run();

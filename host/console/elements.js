@@ -37,6 +37,31 @@ export function timeOfDay(at) {
   return `${hours}:${minutes}:${seconds}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
+/** A moment with its date, unless that is today's. */
+export function moment(at, now) {
+  const date = new Date(at);
+  const two = (number) => String(number).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} `;
+  const time = timeOfDay(at).slice(0, 8);
+  return date.toDateString() === new Date(now).toDateString() ? time : day + time;
+}
+
+/** A time that passes, in its two largest units. */
+export function span(ms) {
+  const seconds = Math.round(ms / 1000);
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const first = units.findIndex(([, size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  let left = seconds;
+  const parts = [];
+  for (const [unit, size] of units.slice(first, first + 2)) {
+    const count = Math.floor(left / size);
+    left -= count * size;
+    if (count) parts.push(`${count} ${unit}`);
+  }
+  return parts.join(" ");
+}
+
 /** Bytes for people. */
 export function bytes(count) {
   if (count < 1024) return `${count} B`;

@@ -39,7 +39,8 @@ pub(crate) struct ServeArgs {
     /// Where to listen; port 0 is a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     addr: SocketAddr,
-    /// Where to answer those who run the server: a console for the browser, and /metrics for Prometheus. Keep it from strangers.
+    /// Where to answer those who run the server: a console for the browser, which shows requests and
+    /// deferred tasks and has tasks run or deleted, and /metrics for Prometheus. Keep it from strangers.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
     /// A name by which browsers may come to the admin address, which are otherwise refused unless they come by its address or

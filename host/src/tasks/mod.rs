@@ -2,7 +2,7 @@
 //!
 //! `api` and `batch` answer calls and `listener` those that come by a socket; `task`, `queue` and `fields` know what they are in JSON.
 //! `policy` has the rules of retries, limits and names; `table`, `queues` and `attempts` have the verbs on the file, and `store` the
-//! thread that owns it; `dispatch` delivers. `token` and `keys` are the secrets beside the file. Time is an argument everywhere but in
+//! thread that owns it; `dispatch` delivers; `overview` is what the console shows. `token` and `keys` are the secrets beside the file. Time is an argument everywhere but in
 //! `dispatch` and at the edge, which is here.
 
 mod api;
@@ -13,6 +13,7 @@ mod fields;
 mod keys;
 mod listener;
 mod moment;
+mod overview;
 mod policy;
 mod queue;
 mod queues;
@@ -27,12 +28,14 @@ mod token;
 pub(crate) use dispatch::{Deliver, Delivered, run as dispatch};
 pub use keys::DeferredKeys;
 pub(crate) use listener::{bearer, serve as serve_listener};
+pub(crate) use overview::After;
 pub(crate) use retry_after::retry_after;
 pub use token::Token;
 
 use bytes::Bytes;
 use http::{Method, Response, Uri};
 use moment::Moment;
+use serde_json::Value;
 use status::Status;
 use std::path::Path;
 use store::Store;
@@ -101,6 +104,23 @@ impl Tasks {
             return Status::unavailable("there is no randomness to name a task with").response();
         };
         api::call(&self.store, false, method, uri, body, id, Moment::now()).await
+    }
+
+    /// All queues, with how much is in them, as the console shows them. The error says why the file cannot be read.
+    pub(crate) async fn overview(&self) -> Result<Vec<Value>, String> {
+        let told = self.store.look(overview::queues).await;
+        told.map_err(|error| error.to_string())
+    }
+
+    /// A queue with a page of its tasks; none when there is no such queue.
+    pub(crate) async fn page(
+        &self,
+        queue: &str,
+        after: Option<After>,
+    ) -> Result<Option<Value>, String> {
+        let queue = queue.to_owned();
+        let told = self.store.look(move |tx| overview::page(tx, &queue, after));
+        told.await.map_err(|error| error.to_string())
     }
 
     /// Whether this is what others than the application have to say.

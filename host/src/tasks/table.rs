@@ -34,6 +34,7 @@ CREATE TABLE tasks (
 ) STRICT;
 CREATE INDEX waiting ON tasks (queue, due) WHERE running = 0;
 CREATE INDEX forced ON tasks (queue) WHERE forced = 1;
+CREATE INDEX delivered ON tasks (queue) WHERE running = 1;
 CREATE TABLE requests (
     key INTEGER PRIMARY KEY,
     method TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL, oidc TEXT

@@ -12,7 +12,7 @@ use urlfetch_host::{Loopback, TlsIdentity};
 use urlfetch_tests::Browser;
 
 /// A browser before the console of a server, or none where none is installed.
-async fn before(served: &Served) -> Option<Browser> {
+pub(super) async fn before(served: &Served) -> Option<Browser> {
     let mut browser = Browser::start(Browser::path()?).await;
     browser.look(1280, 800, false).await;
     browser.open(&format!("http://{}/", served.admin)).await;
@@ -20,19 +20,19 @@ async fn before(served: &Served) -> Option<Browser> {
 }
 
 /// Asks the admin address, with headers of the client's choice.
-async fn admin(served: &Served, line: &str, headers: &str) -> Answer {
+pub(super) async fn admin(served: &Served, line: &str, headers: &str) -> Answer {
     let said = format!("{line} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
     ask(served.admin, said).await
 }
 
-async fn read(served: &Served, path: &str) -> Value {
+pub(super) async fn read(served: &Served, path: &str) -> Value {
     let answer = admin(served, &format!("GET {path}"), "Host: 127.0.0.1\r\n").await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     serde_json::from_str(answer.text()).unwrap()
 }
 
 /// Keeps what a browser shows, where the variable SCREENSHOTS names a folder: for those who want to see it.
-async fn keep(browser: &mut Browser, name: &str) {
+pub(super) async fn keep(browser: &mut Browser, name: &str) {
     if let Some(folder) = std::env::var_os("SCREENSHOTS") {
         let path = std::path::Path::new(&folder).join(format!("{name}.png"));
         std::fs::write(path, browser.screenshot().await).unwrap();
@@ -53,7 +53,7 @@ async fn tls_origin() -> (Loopback, Vec<u8>) {
 }
 
 /// The text of everything that a selector finds, joined.
-fn texts(selector: &str) -> String {
+pub(super) fn texts(selector: &str) -> String {
     format!("[...document.querySelectorAll('{selector}')].map((it) => it.textContent).join('|')")
 }
 

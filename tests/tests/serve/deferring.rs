@@ -13,16 +13,16 @@ use urlfetch_host::serve::Record;
 use urlfetch_host::{DeferredKeys, EgressPolicy, Tasks, Token};
 use urlfetch_tests::RawOrigin;
 
-const QUEUE: &str = "projects/p/locations/l/queues/default";
+pub(super) const QUEUE: &str = "projects/p/locations/l/queues/default";
 /// Where deliveries come from, as the record says it.
 const DELIVERY: &str = "0.1.0.2:0";
 const SECRET: &str = "0123456789abcdef";
 
 /// A file of tasks, removed at the end with its folder.
-struct File(PathBuf);
+pub(super) struct File(PathBuf);
 
 impl File {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tasks-{next}"));
@@ -48,7 +48,7 @@ impl Drop for File {
     }
 }
 
-async fn deferring(file: &File) -> Served {
+pub(super) async fn deferring(file: &File) -> Served {
     let mut serving = Serving::of(DEFERRING);
     serving.options.tasks = Some(file.open().await);
     serving.start().await
@@ -56,7 +56,7 @@ async fn deferring(file: &File) -> Served {
 
 impl Served {
     /// Has the application ask the service.
-    async fn api(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(super) async fn api(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let answer = self
             .say(method, &format!("/api/v2/{path}"), "", &body.to_string())
             .await;
@@ -72,7 +72,7 @@ impl Served {
         ask(self.address, said).await
     }
 
-    async fn defer(&self, id: &str, task: Value) {
+    pub(super) async fn defer(&self, id: &str, task: Value) {
         let mut task = task;
         task["name"] = format!("{QUEUE}/tasks/{id}").into();
         let (status, answer) = self
@@ -82,7 +82,7 @@ impl Served {
     }
 
     /// The deliveries that ended, the first one first, once there are so many.
-    async fn deliveries(&self, count: usize) -> Vec<Arc<Record>> {
+    pub(super) async fn deliveries(&self, count: usize) -> Vec<Arc<Record>> {
         loop {
             let mut ended = self.journal.ended();
             ended.retain(|record| record.peer.to_string() == DELIVERY);
@@ -95,7 +95,7 @@ impl Served {
     }
 
     /// Until a task is gone: what the service says of it then.
-    async fn gone(&self, id: &str) -> Value {
+    pub(super) async fn gone(&self, id: &str) -> Value {
         loop {
             let (status, answer) = self
                 .api("GET", &format!("{QUEUE}/tasks/{id}"), &json!({}))
@@ -107,7 +107,7 @@ impl Served {
     }
 }
 
-fn to(path: &str) -> Value {
+pub(super) fn to(path: &str) -> Value {
     json!({"httpRequest": {"url": format!("http://app.urlfetch.internal{path}"), "body": "aGVsbG8="}})
 }
 

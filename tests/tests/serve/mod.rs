@@ -9,6 +9,7 @@ mod fetching;
 mod limits;
 mod stock;
 mod stopping;
+mod tending;
 
 use crate::programs::{SERVED, SERVED_P3};
 use client::{Answer, ask, get};

@@ -35,7 +35,7 @@ pub(super) fn read(
         }
         _ => Err((
             StatusCode::NOT_FOUND,
-            "there are requests, requests/N and errors".into(),
+            "there are requests, requests/N, errors and tasks".into(),
         )),
     }
 }
@@ -57,7 +57,7 @@ fn requests(shared: &Shared, after: u64) -> Value {
     let live = shared.journal.live();
     json!({
         "server": server(shared),
-        "now": since_epoch(SystemTime::now()),
+        "now": now(),
         "cursor": cursor,
         "live": live.iter().take(TOLD_LIVE).map(|one| row(one)).collect::<Vec<_>>(),
         "live_total": live.len(),
@@ -86,7 +86,7 @@ fn errors(shared: &Shared) -> Value {
     });
     let malformed = journal.not_requests();
     json!({
-        "now": since_epoch(SystemTime::now()),
+        "now": now(),
         "requests": requests.collect::<Vec<_>>(),
         "malformed": malformed.iter().map(|one| not_a_request(one)).collect::<Vec<_>>(),
     })
@@ -185,6 +185,11 @@ fn shortened(text: &str) -> String {
         None => text.to_owned(),
         Some((end, _)) => format!("{}\u{2026}", &text[..end]),
     }
+}
+
+/// What the server's clock says.
+pub(super) fn now() -> u64 {
+    since_epoch(SystemTime::now())
 }
 
 /// Milliseconds since 1970.

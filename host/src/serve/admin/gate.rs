@@ -1,9 +1,13 @@
-//! Who may read what the console reads: its own page, and programs. Not the page of somebody else in the operator's browser.
+//! Who may read what the console reads, and do what it does: its own page, and programs. Not the page of somebody else in the operator's
+//! browser.
 
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, Request};
 use std::net::IpAddr;
+
+/// The header of requests that change something; any value will do.
+const MARK: &str = "x-urlfetch-console";
 
 /// Why a request is not answered; none when it is.
 ///
@@ -25,6 +29,19 @@ pub(super) fn refuses<B>(request: &Request<B>, names: &[String]) -> Option<Strin
     let is_read_by_a_page = request.uri().path().starts_with("/api/");
     (is_read_by_a_page && !is_same_origin(headers, &authority))
         .then(|| "only for this server's own page, and for programs".into())
+}
+
+/// Why a request that changes something is not obeyed, beside what [`refuses`] says; none when it is.
+///
+/// Nothing is taken on trust from a browser that says nothing of where a request comes from: a page of another origin has to ask for
+/// permission before it may send a header like [`MARK`], and nobody here gives it.
+pub(super) fn refuses_change<B>(request: &Request<B>) -> Option<String> {
+    let site = request.headers().get("sec-fetch-site");
+    if site.is_some_and(|site| site != "same-origin") {
+        return Some("only for this server's own page, and for programs".into());
+    }
+    (!request.headers().contains_key(MARK))
+        .then(|| format!("what changes something needs the header '{MARK}: 1'"))
 }
 
 fn authority(headers: &HeaderMap) -> Option<Authority> {
@@ -100,6 +117,25 @@ mod tests {
         assert!(refused("/", &[]));
         let two = [("host", "localhost"), ("host", "evil.test")];
         assert!(refused("/", &two));
+    }
+
+    #[test]
+    fn what_changes_something_has_a_header_that_no_other_page_can_send() {
+        let refused = |headers: &[(&str, &str)]| {
+            let mut request = Request::post("/api/tasks/q:purge");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            refuses_change(&request.body(()).unwrap()).is_some()
+        };
+        let mark = (MARK, "1");
+        assert!(!refused(&[mark]));
+        assert!(!refused(&[mark, ("sec-fetch-site", "same-origin")]));
+        assert!(refused(&[]));
+        assert!(refused(&[("sec-fetch-site", "same-origin")]));
+        for site in ["cross-site", "same-site", "none", ""] {
+            assert!(refused(&[mark, ("sec-fetch-site", site)]), "{site}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! The second address, for those who run the server: metrics, and a console with what it reads.
+//! The second address, for those who run the server: metrics, and a console with what it reads and does.
 
 mod api;
 mod gate;
 mod page;
+mod tasks;
 
 use super::server::Shared;
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 
 /// The content type of OpenMetrics text.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What every answer says to a browser: it is what it says it is, belongs to no other site, is not to be kept, and is nobody's frame.
@@ -50,9 +52,11 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
                 };
                 let shared = shared.clone();
                 connections.spawn(async move {
-                    let service = service_fn(|request| {
-                        let response = answer(&shared, &request);
-                        async move { Ok::<_, Infallible>(response) }
+                    let service = service_fn(|request: Request<Incoming>| {
+                        let shared = shared.clone();
+                        // Nobody has to say more than a head.
+                        let request = request.map(drop);
+                        async move { Ok::<_, Infallible>(answer(&shared, &request).await) }
                     });
                     let mut builder = auto::Builder::new(TokioExecutor::new());
                     builder.http1().timer(TokioTimer::new()).header_read_timeout(shared.options.head);
@@ -65,8 +69,8 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
-fn answer(shared: &Shared, request: &Request<Incoming>) -> Answer {
-    let mut response = route(shared, request);
+async fn answer(shared: &Shared, request: &Request<()>) -> Answer {
+    let mut response = route(shared, request).await;
     for (name, value) in FOR_BROWSERS {
         let headers = response.headers_mut();
         headers.insert(name, HeaderValue::from_static(value));
@@ -74,7 +78,7 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Answer {
     response
 }
 
-fn route(shared: &Shared, request: &Request<Incoming>) -> Answer {
+async fn route(shared: &Shared, request: &Request<()>) -> Answer {
     let path = request.uri().path();
     let is_metrics = path == "/metrics";
     // Numbers are no secret, and whoever collects them comes by any name.
@@ -85,7 +89,14 @@ fn route(shared: &Shared, request: &Request<Incoming>) -> Answer {
     if let Some(reason) = refused {
         return say(StatusCode::FORBIDDEN, TEXT, format!("{reason}\n"));
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    let method = request.method();
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        if tasks::is_here(path) {
+            return match gate::refuses_change(request) {
+                Some(reason) => say(StatusCode::FORBIDDEN, TEXT, format!("{reason}\n")),
+                None => tasks::change(shared, method, path).await,
+            };
+        }
         let mut response = say(StatusCode::METHOD_NOT_ALLOWED, TEXT, "read it with GET\n");
         let allowed = HeaderValue::from_static("GET, HEAD");
         response.headers_mut().insert(ALLOW, allowed);
@@ -94,20 +105,22 @@ fn route(shared: &Shared, request: &Request<Incoming>) -> Answer {
     if is_metrics {
         return say(StatusCode::OK, OPEN_METRICS, shared.metrics.text());
     }
+    let query = request.uri().query();
     match path.strip_prefix("/api/") {
-        Some(wanted) => match api::read(shared, wanted, request.uri().query()) {
-            Ok(value) => json(&value),
-            Err((status, reason)) => say(status, TEXT, format!("{reason}\n")),
-        },
+        Some(_) if tasks::is_here(path) => read(tasks::read(shared, path, query).await),
+        Some(wanted) => read(api::read(shared, wanted, query)),
         None => page::file(path).unwrap_or_else(|| {
-            let known = "there is / for people, /metrics for Prometheus, and /api/requests, /api/errors for programs\n";
+            let known = "there is / for people, /metrics for Prometheus, and /api/requests, /api/errors, /api/tasks for programs\n";
             say(StatusCode::NOT_FOUND, TEXT, known)
         }),
     }
 }
 
-fn json(value: &Value) -> Answer {
-    say(StatusCode::OK, "application/json", value.to_string())
+fn read(result: Result<Value, (StatusCode, String)>) -> Answer {
+    match result {
+        Ok(value) => say(StatusCode::OK, JSON, value.to_string()),
+        Err((status, reason)) => say(status, TEXT, format!("{reason}\n")),
+    }
 }
 
 fn say(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Answer {

@@ -29,6 +29,7 @@ pub(super) fn file(path: &str) -> Option<Answer> {
         "/console.js" => file!(SCRIPT, "console.js"),
         "/requests.js" => file!(SCRIPT, "requests.js"),
         "/waterfall.js" => file!(SCRIPT, "waterfall.js"),
+        "/tasks.js" => file!(SCRIPT, "tasks.js"),
         "/errors.js" => file!(SCRIPT, "errors.js"),
         "/elements.js" => file!(SCRIPT, "elements.js"),
         "/icon.svg" => file!("image/svg+xml", "icon.svg"),
