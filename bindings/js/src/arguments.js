@@ -82,7 +82,7 @@ function headerValue(name, value) {
   return encoded;
 }
 
-function headerLines(headers) {
+export function headerLines(headers) {
   if (typeof headers !== 'object' || headers === null) throw wrong('headers', 'an object or pairs', headers);
   const lines = typeof headers[Symbol.iterator] === 'function' ? [...headers] : Object.entries(headers);
   return lines.map((line) => {

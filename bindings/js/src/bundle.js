@@ -16,9 +16,9 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 // What ComponentizeJS 0.23 serves HTTP with. It links by the exact version, and ours is 0.2.0, so both are there.
 const SERVED = '0.2.10';
-const WORLD = `package urlfetch:javascript@0.2.0;
+const world = (more) => `package urlfetch:javascript@0.2.0;
 world handler {
-  include urlfetch:rpc/imports@0.2.0;
+${more.map((name) => `  import ${name};\n`).join('')}  include urlfetch:rpc/imports@0.2.0;
   import wasi:cli/environment@0.2.0;
   import wasi:clocks/monotonic-clock@0.2.0;
   import wasi:io/poll@0.2.0;
@@ -26,6 +26,8 @@ world handler {
   export wasi:http/incoming-handler@${SERVED};
 }
 `;
+/** What is there for those who import it: it makes a component 1.1 MB larger. */
+const FILES = ['wasi:filesystem/preopens@0.2.0', 'wasi:filesystem/types@0.2.0'];
 const USAGE = `usage: urlfetch-bundle APP [-o OUTPUT] [--alone]
 
   APP           a JavaScript or TypeScript module that answers the event 'fetch'
@@ -48,9 +50,9 @@ async function main() {
   const compose = alone ? undefined : composer();
   const scratch = await mkdtemp(join(tmpdir(), 'urlfetch-'));
   try {
-    const witPath = await world(join(scratch, 'wit'));
     const sourcePath = join(scratch, 'app.js');
-    await oneModule(build, app, sourcePath);
+    const imported = await oneModule(build, app, sourcePath);
+    const witPath = await wit(join(scratch, 'wit'), imported.some((name) => FILES.includes(name)) ? FILES : []);
     const { component } = await failing('ComponentizeJS', componentize({ sourcePath, witPath, worldName: 'handler' }));
     const single = join(scratch, 'app.wasm');
     await writeFile(compose ? single : output, component);
@@ -123,15 +125,15 @@ function run([command, ...args]) {
   throw new Failure(1, error ? `${command} cannot be run: ${error.message}` : `${command} failed; what it said is above`);
 }
 
-/** The WIT of such an application, in a new folder. */
-async function world(folder) {
-  const wit = here('../dist/wit');
+/** The WIT of such an application, which imports `more`, in a new folder. */
+async function wit(folder, more) {
+  const ours = here('../dist/wit');
   const deps = join(folder, 'deps');
-  await cp(join(wit, 'deps'), deps, { recursive: true });
-  for (const name of ['types', 'fetch', 'worlds']) await cp(join(wit, `${name}.wit`), join(deps, 'rpc', `${name}.wit`));
+  await cp(join(ours, 'deps'), deps, { recursive: true });
+  for (const name of ['types', 'fetch', 'worlds']) await cp(join(ours, `${name}.wit`), join(deps, 'rpc', `${name}.wit`));
   for (const name of ['io', 'clocks', 'http']) {
     const copy = join(deps, `${name}-${SERVED}`);
-    await cp(join(wit, 'deps', name), copy, { recursive: true });
+    await cp(join(ours, 'deps', name), copy, { recursive: true });
     for (const file of await readdir(copy)) {
       const path = join(copy, file);
       await writeFile(path, (await readFile(path, 'utf8')).replaceAll('@0.2.0', `@${SERVED}`));
@@ -139,23 +141,26 @@ async function world(folder) {
   }
   // The world of a proxy wants more packages than are served.
   await writeFile(join(deps, `http-${SERVED}`, 'proxy.wit'), `package wasi:http@${SERVED};\n`);
-  await writeFile(join(folder, 'app.wit'), WORLD);
+  await writeFile(join(folder, 'app.wit'), world(more));
   return folder;
 }
 
-function oneModule(build, app, outfile) {
+/** Writes it, and tells what it imports of a component's world. */
+async function oneModule(build, app, outfile) {
   const options = {
     entryPoints: [resolve(app)],
     outfile,
     bundle: true,
+    metafile: true,
     format: 'esm',
     conditions: ['urlfetch-component'],
     external: ['urlfetch:*', 'wasi:*'],
     // The package that bundles is the one that is put in, wherever the application lies.
-    alias: { 'urlfetch-rpc': here('index.js') },
+    alias: { 'urlfetch-rpc': here('index.js'), 'urlfetch-rpc/deferred': here('deferred/index.js') },
     logLevel: 'error',
   };
-  return failing('esbuild', build(options), () => {});
+  const { metafile } = await failing('esbuild', build(options), () => {});
+  return Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
 }
 
 async function failing(tool, promise, say = (error) => process.stderr.write(`${error.message}\n`)) {

@@ -67,12 +67,18 @@ test('bundling says in one line what is wrong', async () => {
   assert.match(said, /^urlfetch-bundle: @bytecodealliance\/componentize-js is missing: npm install --save-dev '.*'\n$/);
 });
 
-test('the example and all cases in one component', { timeout: WATCHDOG }, async (context) => {
-  // What bundling needs is large: that of the repository is linked, not fetched once more.
+/** What bundling needs is large: that of the repository is linked, not fetched once more. */
+async function linkBundlers() {
   await mkdir(join(folder, 'node_modules/@bytecodealliance'), { recursive: true });
   for (const name of ['@bytecodealliance/componentize-js', 'esbuild']) {
-    await symlink(here(`../node_modules/${name}`), join(folder, 'node_modules', name));
+    await symlink(here(`../node_modules/${name}`), join(folder, 'node_modules', name)).catch((error) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
   }
+}
+
+test('the example and all cases in one component', { timeout: WATCHDOG }, async (context) => {
+  await linkBundlers();
   await cp(here('../../../examples/javascript/app.js'), join(folder, 'app.js'));
   for (const name of ['both.js', 'inside.js', 'cases.js', 'claims.js']) await cp(here(name), join(folder, name));
   await run('node_modules/.bin/urlfetch-bundle', 'both.js', '-o', 'whole.wasm');
@@ -107,5 +113,37 @@ test('the example and all cases in one component', { timeout: WATCHDOG }, async 
     } finally {
       server.stop();
     }
+  }
+});
+
+test('the example that defers counts now, after its countdown and by the custom path', { timeout: WATCHDOG }, async () => {
+  await linkBundlers();
+  await cp(here('../../../examples/deferred-javascript/app.js'), join(folder, 'deferred.js'));
+  await run('node_modules/.bin/urlfetch-bundle', 'deferred.js', '-o', 'deferred.wasm');
+  await mkdir(join(folder, 'data'));
+  const options = ['--dir', `${join(folder, 'data')}::/data`, '--env', 'COUNTDOWN=0.25', '--tasks-file', join(folder, 'tasks', 'tasks.db')];
+  const server = await serve('urlfetch serve', join(folder, 'deferred.wasm'), ...options);
+  const ask = async (path, init) => {
+    const response = await fetch(`${server.url}${path}`, init);
+    return [response.status, await response.text()];
+  };
+  try {
+    assert.deepEqual(await ask('/counter/get'), [200, '0\n']);
+    const [status, text] = await ask('/counter/increment');
+    assert.equal(status, 200, text);
+    assert.match(text, /^Deferred counter increment. The last task is [0-9a-f]{32}\.\n$/);
+    let counted;
+    do counted = await ask('/counter/get');
+    while (counted[1] !== '30\n');
+    assert.equal(counted[0], 200);
+    // A stranger's, whose headers are taken away and whose envelope is not ours.
+    const body = '{"function":"add","arguments":["theirs",1]}';
+    const headers = { 'X-CloudTasks-QueueName': 'default', 'X-CloudTasks-TaskName': 'a', 'X-Urlfetch-Deferred': `v1;k1;9999999999;${'0'.repeat(64)}` };
+    assert.deepEqual(await ask('/custom/path', { method: 'POST', body, headers }), [403, 'Forbidden']);
+    assert.equal((await ask('/_ah/queue/deferred', { method: 'POST', body, headers }))[0], 403);
+    assert.equal((await ask('/custom/path'))[0], 405);
+    assert.deepEqual(await ask('/counter/get'), [200, '30\n']);
+  } finally {
+    server.stop();
   }
 });

@@ -3,6 +3,7 @@
 import {
   Client, type FetchResponse, InvalidArgumentError, type Rpc, UrlfetchError, WaitCanceller, createRpc, fetch, fetchSync, makeFetchCall, waitAll, waitAny,
 } from 'urlfetch-rpc';
+import { type Enqueued, Handler, PermanentTaskFailure, type Task, TombstonedTaskError, defer, deferred } from 'urlfetch-rpc/deferred';
 
 export async function all(urls: string[]): Promise<FetchResponse[]> {
   return Promise.all(urls.map((url) => fetch(url, { deadline: 2.5, headers: { 'x-a': 1 } })));
@@ -33,6 +34,23 @@ export function settings(client: Client): number | undefined {
   return client.defaultDeadline;
 }
 
+const add = deferred('add', (counter: string, amount: number) => {
+  if (amount === 0) throw new PermanentTaskFailure(counter);
+});
+
+export async function later(): Promise<Enqueued> {
+  await defer('elsewhere', [1, 'a'], { eta: new Date(), retry: { limit: 3 }, headers: { 'x-a': 1 } });
+  return defer(add, ['visits', 10], { countdown: 60, url: '/custom/path' });
+}
+
+export class Custom extends Handler {
+  override run(task: Task): unknown {
+    return task.retryCount === 3 ? undefined : super.run(task);
+  }
+}
+
+export const existed = (error: unknown): boolean => error instanceof TombstonedTaskError;
+
 declare const console: { log(value: unknown): void };
 
 // @ts-expect-error a URL is a string
@@ -49,3 +67,7 @@ waitAll([new WaitCanceller()]);
 createRpc({ callback: 'no function' });
 // @ts-expect-error rpcs come from a client
 new UrlfetchError();
+// @ts-expect-error the arguments are the function's
+defer(add, ['visits', 'ten']);
+// @ts-expect-error a countdown is a number
+defer(add, ['visits', 1], { countdown: '60' });

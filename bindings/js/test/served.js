@@ -25,10 +25,10 @@ export function hosts() {
   return Object.keys(HOSTS).filter((name) => process.env.WASMTIME || !name.startsWith('wasmtime'));
 }
 
-/** Serves `app`: its address, and `stop()`. */
-export async function serve(host, app) {
+/** Serves `app`, with more options of the host: its address, and `stop()`. */
+export async function serve(host, app, ...more) {
   const [command, ...args] = HOSTS[host](app);
-  const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const server = spawn(command, [...args, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const url = await new Promise((found, failed) => {
     const see = (chunk) => {

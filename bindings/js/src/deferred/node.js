@@ -1,0 +1,4 @@
+// The environment in Node.
+
+/** A variable's value; undefined where there is none. */
+export const variable = (name) => process.env[name];
