@@ -5,6 +5,7 @@
 
 mod at_most;
 mod browser;
+pub mod database;
 mod golden;
 mod instance;
 pub mod kills;

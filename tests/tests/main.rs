@@ -6,6 +6,7 @@ mod bodies;
 mod callbacks;
 mod compose;
 mod deadline;
+mod disk;
 mod egress;
 mod endings;
 mod examples;

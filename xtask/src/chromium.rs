@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::shell::{Failure, is_ci, program};
+use crate::apt;
 
 /// What it is called; tests/src/browser.rs looks for the same.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -24,34 +24,7 @@ pub(crate) fn ensure() {
     if find().is_some() {
         return;
     }
-    let why = match is_ci() {
-        false => "Chromium is not installed".to_owned(),
-        true => match install() {
-            Ok(()) => return,
-            // What was run has said why.
-            Err(_) => "Chromium is not installed, and apt-get did not do it".to_owned(),
-        },
-    };
-    println!("skipped: what a browser shows of the console; {why}");
-}
-
-fn install() -> Result<(), Failure> {
-    let is_root = program("id").args(["-u"]).probe().as_deref() == Some("0");
-    let apt = |args: &[&str]| {
-        let apt = match is_root {
-            true => program("apt-get"),
-            false => program("sudo").args(["apt-get"]),
-        };
-        apt.args(args)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .run()
-    };
-    apt(&["update", "--quiet"])?;
-    apt(&[
-        "install",
-        "--quiet",
-        "--yes",
-        "--no-install-recommends",
-        "chromium",
-    ])
+    if let Err(why) = apt::install_under_ci("Chromium", "chromium") {
+        println!("skipped: what a browser shows of the console; {why}");
+    }
 }

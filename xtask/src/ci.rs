@@ -41,7 +41,7 @@ const STEPS: [Step; 11] = [
 ];
 
 /// What `--long` adds.
-const LONG_STEPS: [Step; 6] = [
+const LONG_STEPS: [Step; 7] = [
     (
         "format and clippy for the peers of the benchmark",
         bench::lint,
@@ -55,6 +55,9 @@ const LONG_STEPS: [Step; 6] = [
     ("fuzz", || fuzz::run(None, 60)),
     ("soak", || soak(&["--fetches".into(), "100000".into()])),
     ("kills", || tasks_kill(&[])),
+    ("kills of two hosts and their database", || {
+        tasks_kill(&["--postgres".into(), "--kills".into(), "200".into()])
+    }),
 ];
 
 /// Runs every step; when it may take long, those that do as well.

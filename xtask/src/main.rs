@@ -1,5 +1,6 @@
 //! `cargo xtask`: the commands of README and CI, one file each. What they build and run lives elsewhere.
 
+mod apt;
 mod bench;
 mod chromium;
 mod ci;
@@ -10,6 +11,7 @@ mod fuzz;
 mod hosts;
 mod js;
 mod matrix;
+mod postgres;
 mod python;
 mod server;
 mod shell;
@@ -99,9 +101,9 @@ enum Command {
     },
     /// Kill a server of deferred tasks 500 times at random instants.
     ///
-    /// What it has acknowledged must have run in the end.
+    /// What it has acknowledged must have run in the end. With `--postgres` two servers share a database, and all three are killed.
     TasksKill {
-        /// `--kills N`.
+        /// `--kills N`, `--postgres`.
         #[arg(
             value_name = "ARGS",
             trailing_var_arg = true,
@@ -262,6 +264,8 @@ fn demo(urls: &[String]) -> Result<(), Failure> {
 
 fn test(args: &[String]) -> Result<(), Failure> {
     chromium::ensure();
+    postgres::ensure();
+    apt::ensure_strace();
     let tests = cargo(["test"]).args(args);
     match wasmtime::for_tests()? {
         Some(wasmtime) => tests.env("WASMTIME", wasmtime),
@@ -271,6 +275,7 @@ fn test(args: &[String]) -> Result<(), Failure> {
     if !args.is_empty() {
         return Ok(());
     }
+    postgres::test()?;
     println!("\n-- Python");
     python::run()?;
     println!("\n-- JavaScript");

@@ -65,15 +65,18 @@ pub(crate) struct ServeArgs {
     /// be repeated.
     #[arg(long, value_name = "NETWORK")]
     block_network: Vec<BlockedNetwork>,
-    /// What the application defers: `local` keeps its tasks in --tasks-file and delivers them when they are due; `off` does nothing of
-    /// the kind. With `local` calls of the application to https://cloudtasks.googleapis.com/v2/ are answered here, and requests from
-    /// outside lose headers that only deliveries have (X-CloudTasks-*, X-AppEngine-*, X-Google-*, X-Urlfetch-*) and may not ask for
-    /// /_ah/queue/*.
+    /// What the application defers: `local` keeps its tasks in --tasks-file and delivers them when they are due;
+    /// postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE keeps them in a database, where every server that names it delivers what any
+    /// of them was given; `off` does nothing of the kind. Unless it is `off` calls of the application to
+    /// https://cloudtasks.googleapis.com/v2/ are answered here, and requests from outside lose headers that only deliveries have
+    /// (X-CloudTasks-*, X-AppEngine-*, X-Google-*, X-Urlfetch-*) and may not ask for /_ah/queue/*. A password may be in the
+    /// environment variable PGPASSWORD instead; HOST may be a list, or a socket's folder with %2F for each slash; with
+    /// ?sslmode=require the connection is TLS, and the certificate is judged.
     #[arg(long, value_name = "ENGINE", default_value = "local", value_parser = engine)]
     tasks: Engine,
-    /// Where tasks are kept: a file that belongs to one server, and is made by the first task. Beside it, with the extension `token`,
+    /// Where `local` keeps tasks: a file that belongs to one server, and is made by the first task. Beside it, with the extension `token`,
     /// lies the token of --tasks-listen, and with the extension `key` the key by which the application knows its own tasks, which it
-    /// is given as URLFETCH_DEFERRED_KEYS unless --env gives another. Only their owner may read these two.
+    /// is given as URLFETCH_DEFERRED_KEYS unless --env gives another. Only their owner may read these two. A database has that key too.
     #[arg(long, value_name = "FILE", default_value = ".urlfetch/tasks.db")]
     tasks_file: PathBuf,
     /// Where to answer the API of Cloud Tasks to those who send the token as `Authorization: Bearer TOKEN`: `urlfetch tasks`, and
@@ -107,10 +110,12 @@ enum Format {
 }
 
 /// Who keeps tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Engine {
     Local,
     Off,
+    /// The URL of a database, which may have a password.
+    Postgres(String),
 }
 
 /// Reads the name of an engine.
@@ -122,9 +127,9 @@ fn engine(text: &str) -> Result<Engine, String> {
             "is not there yet: use `off`, and send a token of your own from the application".into(),
         ),
         text if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-            Err("is not there yet: use `local`, which is for one server".into())
+            Ok(Engine::Postgres(text.to_owned()))
         }
-        _ => Err("is neither `local` nor `off`".into()),
+        _ => Err("is neither `local`, `off` nor postgres://...".into()),
     }
 }
 
@@ -176,9 +181,10 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
             core_instances_each = app.needs().core_instances,
             memories_each = app.needs().memories,
             tables_each = app.needs().tables,
-            tasks = %match &tasks {
-                Some(_) => args.tasks_file.display().to_string(),
-                None => "off".to_owned(),
+            tasks = %match &args.tasks {
+                Engine::Local => args.tasks_file.display().to_string(),
+                Engine::Postgres(_) => "postgres".to_owned(),
+                Engine::Off => "off".to_owned(),
             },
             "ready"
         );
@@ -235,17 +241,20 @@ fn tasks(args: &ServeArgs) -> Result<Option<Tasks>, Refusal> {
             None => Ok(None),
         };
     }
-    let mut tasks = Tasks::open(&args.tasks_file).map_err(|error| {
-        Refusal::new(format!(
-            "--tasks-file: {error}: name another one, or --tasks off"
-        ))
-    })?;
+    let mut tasks = match &args.tasks {
+        Engine::Postgres(url) => connect(url, args.ca_file.as_deref())?,
+        _ => Tasks::open(&args.tasks_file).map_err(|error| {
+            Refusal::new(format!(
+                "--tasks-file: {error}: name another one, or --tasks off"
+            ))
+        })?,
+    };
     let beside = |extension| args.tasks_file.with_extension(extension);
     let refused = |file: PathBuf| {
         move |error| Refusal::new(format!("--tasks-file: '{}': {error}", file.display()))
     };
     let has_keys = |(name, _): &(String, String)| name == DeferredKeys::VARIABLE;
-    if !args.env.iter().any(has_keys) {
+    if args.tasks == Engine::Local && !args.env.iter().any(has_keys) {
         let file = beside("key");
         tasks = tasks.with_keys(DeferredKeys::of_file(&file).map_err(refused(file))?);
     }
@@ -254,6 +263,13 @@ fn tasks(args: &ServeArgs) -> Result<Option<Tasks>, Refusal> {
         tasks = tasks.with_token(Token::of_file(&file).map_err(refused(file))?);
     }
     Ok(Some(tasks))
+}
+
+/// The tasks in a database, which is trusted as the others are that are connected to.
+fn connect(url: &str, ca_file: Option<&str>) -> Result<Tasks, Refusal> {
+    let roots = super::ca_file::read(ca_file)?;
+    Tasks::connect(url, &roots)
+        .map_err(|error| Refusal::new(format!("--tasks postgres://...: the database: {error}")))
 }
 
 /// Applications that compute take turns of milliseconds: what the sockets have to say is asked for after a few of them.

@@ -14,7 +14,7 @@ mod resolver;
 mod response_body;
 #[cfg(test)]
 mod tests;
-mod tls;
+pub(crate) mod tls;
 
 pub use allowed_host::{AllowedHost, AllowedHostError};
 pub use blocked_network::{BlockedNetwork, BlockedNetworkError};

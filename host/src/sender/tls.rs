@@ -19,7 +19,7 @@ pub enum RootsError {
 }
 
 /// Mozilla's roots and the extra ones; certificates are always validated. ALPN is left to the connector.
-pub(super) fn client_config(extra_roots_pem: &[u8]) -> Result<ClientConfig, RootsError> {
+pub(crate) fn client_config(extra_roots_pem: &[u8]) -> Result<ClientConfig, RootsError> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.into(),
     };

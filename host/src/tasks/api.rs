@@ -250,7 +250,7 @@ impl Call<'_> {
             .map(|mask| mask.split(',').map(|path| path.trim().to_owned()).collect());
         let now = self.now;
         let changed = self.store.promise(move |tx| {
-            let known = queues::find(tx, &name)?;
+            let known = queues::find_to_change(tx, &name)?;
             let is_known = known.is_some();
             let mut queue = known.unwrap_or_else(|| Queue::ordinary(name));
             if let Err(status) = queue.change(fields, mask.as_deref()) {
@@ -282,7 +282,7 @@ impl Call<'_> {
 
     async fn set_paused(&self, name: String, paused: bool) -> Result<Value, Status> {
         let changed = self.store.promise(move |tx| {
-            let Some(mut queue) = queues::find(tx, &name)? else {
+            let Some(mut queue) = queues::find_to_change(tx, &name)? else {
                 return Ok(None);
             };
             queue.paused = paused;
@@ -377,7 +377,8 @@ impl Page {
         let after = URL_SAFE_NO_PAD
             .decode(token)
             .ok()
-            .and_then(|name| String::from_utf8(name).ok());
+            .and_then(|name| String::from_utf8(name).ok())
+            .filter(|name| !name.contains('\0'));
         Ok(Page {
             size: usize::try_from(size).unwrap_or(1),
             after: after
@@ -410,7 +411,9 @@ fn parse(path: &str) -> Result<(Target, Option<String>), Status> {
     let unknown = || Status::not_found(format!("There is nothing at {path}."));
     let path = percent_decode_str(path)
         .decode_utf8()
-        .map_err(|_| unknown())?;
+        .ok()
+        .filter(|path| !path.contains('\0'))
+        .ok_or_else(unknown)?;
     let (path, verb) = match path.rsplit_once(':') {
         // A project's name may have colons, but does not come last.
         Some((path, verb)) if !verb.contains('/') => (path, Some(verb.to_owned())),

@@ -1,6 +1,7 @@
 //! The API as a client meets it: paths, answers, and the order in which fault is found.
 
 use super::super::moment::SECOND;
+use super::super::place::Place;
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,22 +10,14 @@ const DEFAULT: &str = "/v2/projects/p/locations/l/queues/default";
 const NOW: Moment = Moment(1_795_176_000 * SECOND);
 
 struct Api {
-    store: Store,
-    folder: std::path::PathBuf,
+    place: Place,
     ids: AtomicUsize,
 }
 
 impl Api {
     fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder =
-            std::env::temp_dir().join(format!("urlfetch-api-{}-{next}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        let store = Store::open(folder.join("tasks.db")).unwrap();
         Api {
-            store,
-            folder,
+            place: Place::new(),
             ids: AtomicUsize::new(0),
         }
     }
@@ -32,7 +25,16 @@ impl Api {
     async fn say(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let (method, uri) = (method.parse().unwrap(), path.parse::<Uri>().unwrap());
         let id = format!("made-{}", self.ids.fetch_add(1, Ordering::Relaxed));
-        let response = call(&self.store, false, &method, &uri, body.as_bytes(), id, NOW).await;
+        let response = call(
+            &self.place.store,
+            false,
+            &method,
+            &uri,
+            body.as_bytes(),
+            id,
+            NOW,
+        )
+        .await;
         assert_eq!(
             response.headers()["content-type"],
             "application/json; charset=UTF-8"
@@ -66,12 +68,6 @@ impl Api {
             json!({"task": {"name": name, "httpRequest": {"url": "http://a.test/"}}}),
         )
         .await
-    }
-}
-
-impl Drop for Api {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -375,4 +371,31 @@ async fn a_body_that_is_no_json_is_refused() {
             "{body}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_zero_byte_is_refused_wherever_it_stands() {
+    let api = Api::new();
+    let tasks = format!("{DEFAULT}/tasks");
+    let task = json!({"task": {"httpRequest": {"url": "http://a.test/\u{0}"}}});
+    let refused = api.bad("POST", &tasks, task).await;
+    assert_eq!(
+        refused,
+        refusal(400, "INVALID_ARGUMENT", "HttpRequest.url has a zero byte.")
+    );
+    for (path, status) in [
+        (
+            "/v2/projects/a%00/locations/l/queues/default/tasks".to_owned(),
+            404,
+        ),
+        // "\0" in base64.
+        (format!("{tasks}?pageToken=AA"), 400),
+    ] {
+        assert_eq!(api.bad("GET", &path, json!({})).await.0, status, "{path}");
+    }
+    // What is hidden in JSON is text like any other.
+    let header =
+        json!({"task": {"httpRequest": {"url": "http://a.test/", "headers": {"x": "\u{0}"}}}});
+    let (status, _) = api.say("POST", &tasks, &header.to_string()).await;
+    assert!([200, 400].contains(&status), "{status}");
 }

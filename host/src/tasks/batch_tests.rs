@@ -2,7 +2,7 @@
 
 use super::super::api::call;
 use super::super::moment::SECOND;
-use super::super::store::Store;
+use super::super::place::Place;
 use super::*;
 use http::{Method, Uri};
 
@@ -10,24 +10,21 @@ const QUEUE: &str = "projects/p/locations/l/queues/default";
 const NOW: Moment = Moment(1_795_176_000 * SECOND);
 
 struct Api {
-    store: Store,
-    folder: std::path::PathBuf,
+    place: Place,
 }
 
 impl Api {
-    fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("urlfetch-batch-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        let store = Store::open(folder.join("tasks.db")).unwrap();
-        Api { store, folder }
+    fn new() -> Self {
+        Api {
+            place: Place::new(),
+        }
     }
 
     async fn say(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
         let uri: Uri = format!("/v2/{path}").parse().unwrap();
         let body = body.to_string();
         let response = call(
-            &self.store,
+            &self.place.store,
             false,
             &method,
             &uri,
@@ -57,19 +54,13 @@ impl Api {
     }
 }
 
-impl Drop for Api {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
 fn wanted(id: &str) -> Value {
     json!({"parent": QUEUE, "task": {"name": format!("{QUEUE}/tasks/{id}"), "httpRequest": {"url": "http://a.test/"}}})
 }
 
 #[tokio::test]
 async fn a_batch_does_what_can_be_done_and_tells_the_rest_by_its_place() {
-    let api = Api::new("partly");
+    let api = Api::new();
     let unnamed = json!({"task": {"httpRequest": {"url": "http://a.test/", "body": "eA=="}}, "responseView": "FULL"});
     let requests = json!([
         wanted("a"), wanted("a"), unnamed, {"task": {"httpRequest": {"url": "ftp://a"}}}, {}, wanted("a b"),
@@ -124,7 +115,7 @@ async fn a_batch_does_what_can_be_done_and_tells_the_rest_by_its_place() {
 
 #[tokio::test]
 async fn a_batch_of_which_nothing_was_done_is_an_operation_that_failed() {
-    let api = Api::new("nothing");
+    let api = Api::new();
     let (status, answer) = api
         .batch(
             "batchDelete",
@@ -145,7 +136,7 @@ async fn a_batch_of_which_nothing_was_done_is_an_operation_that_failed() {
 
 #[tokio::test]
 async fn what_is_no_batch_does_nothing() {
-    let api = Api::new("none");
+    let api = Api::new();
     let many = |count: usize| {
         (0..count)
             .map(|n| wanted(&format!("t{n}")))

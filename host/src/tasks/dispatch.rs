@@ -3,12 +3,14 @@
 use super::attempts::{self, Allowance, Claimed, Fate, Outcome};
 use super::moment::{Moment, SECOND};
 use super::policy::{Bucket, RateLimits};
+use super::shared::{self, Together};
+use super::sql::{self, Tx};
 use super::store::{Store, StoreError};
 use super::task::OidcWish;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +21,10 @@ use tokio::time::{Instant, sleep};
 const TURN: usize = 128;
 /// The longest sleep: the wall clock may have been set.
 const NAP: Duration = Duration::from_secs(1);
+/// The longest where other hosts may make tasks, and how often is looked for those that have died.
+const SHARED_NAP: Duration = Duration::from_millis(200);
+/// How long after a connection was lost what was done on it may still come true.
+const DOUBT: Duration = Duration::from_secs(60);
 /// How often old names and old tasks are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
 /// The longest that an answer's `Retry-After` is heeded.
@@ -44,9 +50,14 @@ pub(crate) type Deliver = Arc<
         + Sync,
 >;
 
-/// What goes on in every queue, by its key.
+/// What goes on.
 #[derive(Default)]
-struct Flows(HashMap<i64, Flow>);
+struct Flows {
+    /// In every queue, by its key.
+    queues: HashMap<i64, Flow>,
+    /// The keys of the tasks that are being delivered.
+    tasks: HashSet<i64>,
+}
 
 struct Flow {
     bucket: Bucket,
@@ -61,9 +72,9 @@ struct Open {
 }
 
 impl Allowance for Open {
-    fn of(&mut self, queue: i64, limits: &RateLimits) -> usize {
+    fn of(&mut self, _: &Tx<'_>, queue: i64, limits: &RateLimits) -> sql::Result<usize> {
         let mut flows = lock(&self.flows);
-        let flow = flows.0.entry(queue).or_insert_with(|| Flow {
+        let flow = flows.queues.entry(queue).or_insert_with(|| Flow {
             bucket: Bucket::full(limits, self.now),
             in_flight: 0,
             limits: *limits,
@@ -72,7 +83,12 @@ impl Allowance for Open {
         let free = usize::try_from(limits.concurrent)
             .unwrap_or(0)
             .saturating_sub(flow.in_flight);
-        flow.bucket.available(limits, self.now).min(free)
+        Ok(flow.bucket.available(limits, self.now).min(free))
+    }
+
+    /// That is noted when it has been committed.
+    fn took(&mut self, _: &Tx<'_>, _: i64, _: usize) -> sql::Result<()> {
+        Ok(())
     }
 }
 
@@ -87,27 +103,29 @@ pub(crate) async fn run(store: Store, deliver: Deliver, stop: impl Future<Output
     let flows = Arc::new(Mutex::new(Flows::default()));
     let mut deliveries = JoinSet::new();
     let mut swept = None;
+    let mut doubt = None;
     let mut stop = std::pin::pin!(stop);
     loop {
-        let mut nap = NAP;
+        let longest = if store.is_shared() { SHARED_NAP } else { NAP };
+        let mut nap = longest;
         if store.is_open() {
             if swept.is_none_or(|at: Instant| at.elapsed() >= SWEEP) {
                 swept = Some(Instant::now());
                 sweep(&store).await;
             }
-            match claim(&store, &flows, began.elapsed()).await {
-                Ok((claimed, soon)) => {
-                    nap = soon.min(NAP);
-                    for claimed in claimed {
-                        let (store, flows, deliver) =
-                            (store.clone(), flows.clone(), deliver.clone());
-                        deliveries.spawn(async move {
-                            attempt(&store, &flows, &deliver, claimed, began).await;
-                        });
-                    }
+            let claimed = match store.is_shared() {
+                true => claim_together(&store, &flows, &mut doubt).await,
+                false => claim(&store, &flows, began.elapsed()).await,
+            };
+            // A failure has been said in the log.
+            if let Ok((claimed, soon)) = claimed {
+                nap = soon.min(longest);
+                for claimed in claimed {
+                    let (store, flows, deliver) = (store.clone(), flows.clone(), deliver.clone());
+                    deliveries.spawn(async move {
+                        attempt(&store, &flows, &deliver, claimed, began).await;
+                    });
                 }
-                // It has been said in the log.
-                Err(_) => nap = NAP,
             }
         }
         tokio::select! {
@@ -132,7 +150,7 @@ async fn claim(
         now,
     };
     let claims = store
-        .note(move |tx| attempts::claim(tx, &mut open, TURN, Moment::now()))
+        .note(move |tx| attempts::claim(tx, &mut open, TURN, tx.now()))
         .await?;
     let mut soon = match claims.next {
         Some(due) => Moment::now().until(due),
@@ -140,7 +158,8 @@ async fn claim(
     };
     let mut flows = lock(flows);
     for claimed in &claims.tasks {
-        if let Some(flow) = flows.0.get_mut(&claimed.queue) {
+        flows.tasks.insert(claimed.key);
+        if let Some(flow) = flows.queues.get_mut(&claimed.queue) {
             flow.bucket.take(1);
             flow.in_flight += 1;
         }
@@ -149,7 +168,7 @@ async fn claim(
         soon = Duration::ZERO;
     }
     // Where a bucket is empty, until its next token.
-    for flow in flows.0.values_mut() {
+    for flow in flows.queues.values_mut() {
         if flow.bucket.available(&flow.limits, now) == 0 {
             soon = soon.min(flow.bucket.next(&flow.limits).unwrap_or(NAP));
         }
@@ -157,8 +176,46 @@ async fn claim(
     Ok((claims.tasks, soon))
 }
 
+/// The same where other hosts claim as well: what is due, and what was cut off where one of them has died. `doubt` is how long it is
+/// not known whether what was claimed here was claimed.
+async fn claim_together(
+    store: &Store,
+    flows: &Mutex<Flows>,
+    doubt: &mut Option<Instant>,
+) -> Result<(Vec<Claimed>, Duration), StoreError> {
+    let known = doubt
+        .filter(|end| *end > Instant::now())
+        .map(|_| lock(flows).tasks.clone());
+    let claims = store.note(move |tx| {
+        let mut cut = shared::take_over(tx, tx.now())?;
+        if let Some(known) = known {
+            cut += shared::take_back(tx, &known, tx.now())?;
+        }
+        let mut together = Together::new(tx.now());
+        let claims = attempts::claim(tx, &mut together, TURN, tx.now())?;
+        let due = claims.next.map(|due| tx.now().until(due));
+        let soon = [due, together.soon].into_iter().flatten().min();
+        Ok((claims.tasks, soon, cut))
+    });
+    let claims = claims
+        .await
+        .inspect_err(|_| *doubt = Some(Instant::now() + DOUBT));
+    let (tasks, soon, cut) = claims?;
+    if cut > 0 {
+        tracing::warn!(target: "tasks", cut, "deliveries that were cut off are tried again");
+    }
+    lock(flows)
+        .tasks
+        .extend(tasks.iter().map(|claimed| claimed.key));
+    let soon = match tasks.len() {
+        TURN => Duration::ZERO,
+        _ => soon.unwrap_or(NAP),
+    };
+    Ok((tasks, soon))
+}
+
 async fn sweep(store: &Store) {
-    while let Ok(true) = store.note(|tx| attempts::sweep(tx, Moment::now())).await {}
+    while let Ok(true) = store.note(|tx| attempts::sweep(tx, tx.now())).await {}
 }
 
 /// One delivery, from the request to the note of what became of it.
@@ -175,11 +232,12 @@ async fn attempt(
         // A URL that is none: the service accepts it as well.
         None => Delivered::Unanswered,
     };
+    let too_fast = matches!(delivered, Delivered::Answered(429 | 503, _));
     {
         let mut flows = lock(flows);
-        if let Some(flow) = flows.0.get_mut(&claimed.queue) {
+        if let Some(flow) = flows.queues.get_mut(&claimed.queue) {
             flow.in_flight = flow.in_flight.saturating_sub(1);
-            if matches!(delivered, Delivered::Answered(429 | 503, _)) {
+            if too_fast {
                 flow.bucket.slow_down(began.elapsed());
             }
         }
@@ -193,10 +251,21 @@ async fn attempt(
         Delivered::Unanswered => Outcome::Unanswered,
         Delivered::CutOff => return,
     };
-    let (key, dispatch) = (claimed.key, claimed.task.dispatches);
-    let fate = store
-        .note(move |tx| attempts::finish(tx, key, dispatch, outcome, Moment::now()))
-        .await;
+    let (key, queue, dispatch) = (claimed.key, claimed.queue, claimed.task.dispatches);
+    let fate = loop {
+        let fate = store.note(move |tx| {
+            if too_fast {
+                shared::slow_down(tx, queue, tx.now())?;
+            }
+            attempts::finish(tx, key, dispatch, outcome, tx.now())
+        });
+        match fate.await {
+            // A database comes back, and until then the task is this host's. What failed on a file has failed for good.
+            Err(_) if store.is_shared() => sleep(SHARED_NAP).await,
+            fate => break fate,
+        }
+    };
+    lock(flows).tasks.remove(&key);
     let task = claimed.task.name();
     match fate {
         Ok(Fate::GivenUp) => {

@@ -1,5 +1,6 @@
 //! What is delivered: headers, retries, limits. A few steps of the real loop, whose times are only bounded from below.
 
+use super::super::place::Place;
 use super::super::queue::Queue;
 use super::super::task::NewTask;
 use super::super::{queues, table};
@@ -12,19 +13,15 @@ const QUEUE: &str = "projects/p/locations/l/queues/default";
 /// A dispatcher whose deliveries are answered as a function says.
 struct Running {
     store: Store,
+    _place: Place,
     seen: mpsc::UnboundedReceiver<Request<Bytes>>,
-    folder: std::path::PathBuf,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
     fn new(answer: impl Fn(usize) -> Delivered + Send + Sync + 'static) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder =
-            std::env::temp_dir().join(format!("urlfetch-dispatch-{}-{next}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        let store = Store::open(folder.join("tasks.db")).unwrap();
+        let place = Place::new();
+        let store = place.store.clone();
         let (tell, seen) = mpsc::unbounded_channel();
         let count = AtomicUsize::new(0);
         let deliver: Deliver = Arc::new(move |request, _| {
@@ -35,8 +32,8 @@ impl Running {
         let task = tokio::spawn(run(store.clone(), deliver, std::future::pending()));
         Running {
             store,
+            _place: place,
             seen,
-            folder,
             task,
         }
     }
@@ -72,7 +69,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -47,6 +47,15 @@ impl DeferredKeys {
         })
     }
 
+    /// Keys that are kept elsewhere: `KID:KEY[,KID:KEY...]`. None when they are none.
+    pub(super) fn kept(text: &str) -> Option<Self> {
+        Some(DeferredKeys {
+            file: PathBuf::new(),
+            text: parse(text)?,
+            kept: Arc::new(OnceCell::new_with(Some(()))),
+        })
+    }
+
     /// `KID:KEY[,KID:KEY...]`.
     pub fn value(&self) -> &str {
         &self.text
@@ -111,7 +120,7 @@ fn id(line: &str) -> Option<&str> {
 }
 
 /// A random key by a random name; none when the system has no randomness.
-fn new_key() -> Option<String> {
+pub(super) fn new_key() -> Option<String> {
     let mut text = String::new();
     for byte in token::random::<4>()? {
         let _ = write!(text, "{byte:02x}");

@@ -1,9 +1,10 @@
 //! Deferred tasks: the API of Cloud Tasks v2 over a file, and the dispatcher that delivers what is due.
 //!
 //! `api` and `batch` answer calls and `listener` those that come by a socket; `task`, `queue` and `fields` know what they are in JSON.
-//! `policy` has the rules of retries, limits and names; `table`, `queues` and `attempts` have the verbs on the file, and `store` the
-//! thread that owns it; `dispatch` delivers; `overview` is what the console shows. `token` and `keys` are the secrets beside the file. Time is an argument everywhere but in
-//! `dispatch` and at the edge, which is here.
+//! `policy` has the rules of retries, limits and names. `table`, `queues` and `attempts` have the verbs, `sql` what they need of a
+//! database, `sqlite` and `postgres` the two that there are, `shared` what hosts agree on that share one, and `store` the way to either.
+//! `dispatch` delivers; `overview` is what the console shows. `token` and `keys` are the secrets beside the file. Time is an
+//! argument everywhere but in `dispatch` and at the edge, which is here.
 
 mod api;
 mod attempts;
@@ -14,11 +15,17 @@ mod keys;
 mod listener;
 mod moment;
 mod overview;
+#[cfg(test)]
+mod place;
 mod policy;
+mod postgres;
 mod queue;
 mod queues;
 mod retry_after;
 mod secret_file;
+mod shared;
+mod sql;
+mod sqlite;
 mod status;
 mod store;
 mod table;
@@ -34,7 +41,6 @@ pub use token::Token;
 
 use bytes::Bytes;
 use http::{Method, Response, Uri};
-use moment::Moment;
 use serde_json::Value;
 use status::Status;
 use std::path::Path;
@@ -71,6 +77,28 @@ impl Tasks {
         })
     }
 
+    /// Tasks in a PostgreSQL database, which hosts that name the same one share: what one was given another may deliver, and what
+    /// one cut off by its end another tries again within about a second. The tables are made in a schema of their own, and with them
+    /// keys that all these hosts' applications are given.
+    ///
+    /// `url` is postgres://USER[:PASSWORD]@HOST[:PORT][,HOST...]/DATABASE; a password may be in the environment variable PGPASSWORD
+    /// instead. With `?sslmode=require` the connection is TLS, and the certificate has to be right: Mozilla's roots are trusted and
+    /// those in `extra_roots_pem`. Fails when the database cannot be reached or does not let us in; when it goes away later, calls are
+    /// answered 503 until it is there again. Waits for the database: not to be called by what runs asynchronously.
+    pub fn connect(url: &str, extra_roots_pem: &[u8]) -> Result<Self, TasksError> {
+        let tls = crate::sender::tls::client_config(extra_roots_pem)
+            .map_err(|error| TasksError(error.to_string()))?;
+        let (store, keys) =
+            Store::connect(url, tls).map_err(|error| TasksError(error.to_string()))?;
+        let keys = DeferredKeys::kept(&keys)
+            .ok_or_else(|| TasksError("the keys that it has are none".into()))?;
+        Ok(Tasks {
+            store,
+            token: None,
+            keys: Some(keys),
+        })
+    }
+
     /// The same, with what others than the application have to know: see [`Server::tasks_listener`](crate::serve::Server).
     pub fn with_token(self, token: Token) -> Self {
         Tasks {
@@ -103,7 +131,10 @@ impl Tasks {
         let Some(id) = token::random_name() else {
             return Status::unavailable("there is no randomness to name a task with").response();
         };
-        api::call(&self.store, false, method, uri, body, id, Moment::now()).await
+        match self.store.now().await {
+            Ok(now) => api::call(&self.store, false, method, uri, body, id, now).await,
+            Err(error) => Status::from(error).response(),
+        }
     }
 
     /// All queues, with how much is in them, as the console shows them. The error says why the file cannot be read.

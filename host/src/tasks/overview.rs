@@ -4,7 +4,7 @@
 use super::moment::Moment;
 use super::queue::Queue;
 use super::queues::{self, queue_key};
-use rusqlite::{Result, Row, Transaction, params};
+use super::sql::{Result, Row, Tx, values};
 use serde_json::{Value, json};
 
 /// How many queues are told.
@@ -45,17 +45,13 @@ impl After {
 }
 
 /// All queues, with how much is in them.
-pub(crate) fn queues(tx: &Transaction<'_>) -> Result<Vec<Value>> {
+pub(crate) fn queues(tx: &Tx<'_>) -> Result<Vec<Value>> {
     let queues = queues::list(tx, "projects/", "", QUEUES)?;
     queues.iter().map(|queue| told(tx, queue)).collect()
 }
 
 /// A queue and a page of its tasks; none when there is no such queue. The first page begins with what is being delivered.
-pub(crate) fn page(
-    tx: &Transaction<'_>,
-    name: &str,
-    after: Option<After>,
-) -> Result<Option<Value>> {
+pub(crate) fn page(tx: &Tx<'_>, name: &str, after: Option<After>) -> Result<Option<Value>> {
     // Not by `find`, which makes a queue called default when it is asked for.
     let named = queues::list(tx, name, "", 1)?.pop();
     let Some(queue) = named.filter(|queue| queue.name == name) else {
@@ -69,9 +65,8 @@ pub(crate) fn page(
         let sql = format!(
             "SELECT {ROW} FROM {JOINED} WHERE t.queue = ?1 AND t.running = 1 ORDER BY t.due, t.key LIMIT ?2"
         );
-        let mut select = tx.prepare(&sql)?;
-        for task in select.query_map(params![key, PAGE as i64], task_of)? {
-            tasks.push(task?.1);
+        for row in tx.rows(&sql, &values![key, PAGE as i64])? {
+            tasks.push(task_of(&row)?.1);
         }
     }
     let from = after.unwrap_or(After::NOTHING);
@@ -79,11 +74,10 @@ pub(crate) fn page(
         "SELECT {ROW} FROM {JOINED} WHERE t.queue = ?1 AND t.running = 0 AND (t.due, t.key) > (?2, ?3)
          ORDER BY t.due, t.key LIMIT ?4"
     );
-    let mut select = tx.prepare(&sql)?;
     let most = PAGE as i64 + 1;
-    let mut waiting = select
-        .query_map(params![key, from.due, from.key, most], task_of)?
-        .collect::<Result<Vec<_>>>()?;
+    let rows = tx.rows(&sql, &values![key, from.due, from.key, most])?;
+    let waiting = rows.iter().map(task_of).collect::<Result<Vec<_>>>();
+    let mut waiting = waiting?;
     let more = waiting.len() > PAGE;
     waiting.truncate(PAGE);
     let last = waiting.last().filter(|_| more).map(|(after, _)| *after);
@@ -95,16 +89,13 @@ pub(crate) fn page(
     })))
 }
 
-fn told(tx: &Transaction<'_>, queue: &Queue) -> Result<Value> {
+fn told(tx: &Tx<'_>, queue: &Queue) -> Result<Value> {
     let key = queue_key(tx, &queue.name)?.unwrap_or_default();
     let count = |running: i64| -> Result<i64> {
-        tx.query_row(
-            &format!(
-                "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE queue = ?1 AND running = {running} LIMIT {COUNTED}) AS counted"
-            ),
-            [key],
-            |row| row.get(0),
-        )
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE queue = ?1 AND running = {running} LIMIT {COUNTED}) AS counted"
+        );
+        tx.row(&sql, &values![key])?.map_or(Ok(0), |row| row.get(0))
     };
     Ok(json!({
         "name": queue.name,
@@ -117,9 +108,9 @@ fn told(tx: &Transaction<'_>, queue: &Queue) -> Result<Value> {
     }))
 }
 
-fn task_of(row: &Row<'_>) -> Result<(After, Value)> {
+fn task_of(row: &Row) -> Result<(After, Value)> {
     let moment = |index: usize| -> Result<Option<i64>> {
-        let moment = row.get::<_, Option<i64>>(index)?;
+        let moment = row.get::<Option<i64>>(index)?;
         Ok(moment.map(|micros| Moment(micros).0.div_euclid(1_000)))
     };
     let url: String = row.get(3)?;
@@ -128,18 +119,18 @@ fn task_of(row: &Row<'_>) -> Result<(After, Value)> {
         key: row.get(0)?,
     };
     let task = json!({
-        "id": row.get::<_, String>(1)?,
-        "method": row.get::<_, String>(2)?,
+        "id": row.get::<String>(1)?,
+        "method": row.get::<String>(2)?,
         "url": url.chars().take(URL).collect::<String>(),
-        "bytes": row.get::<_, i64>(4)?,
+        "bytes": row.get::<i64>(4)?,
         "created": moment(5)?,
         "due": moment(6)?,
-        "dispatches": row.get::<_, i64>(7)?,
-        "responses": row.get::<_, i64>(8)?,
+        "dispatches": row.get::<i64>(7)?,
+        "responses": row.get::<i64>(8)?,
         "dispatched": moment(9)?,
         "answered": moment(10)?,
-        "status": row.get::<_, Option<i64>>(11)?,
-        "running": row.get::<_, i64>(12)? == 1,
+        "status": row.get::<Option<i64>>(11)?,
+        "running": row.get::<i64>(12)? == 1,
     });
     Ok((after, task))
 }

@@ -1,23 +1,22 @@
 //! Queues are counted and told page by page, the task that is due first on the first page.
 
 use super::super::fields::Fields;
-use super::super::table::{self, enqueue};
+use super::super::place::in_transaction;
+use super::super::table::enqueue;
 use super::super::task::NewTask;
 use super::*;
-use rusqlite::Connection;
 
 const QUEUE: &str = "projects/p/locations/l/queues/q";
 
-fn with(work: impl FnOnce(&Transaction<'_>)) {
-    let connection = Connection::open_in_memory().unwrap();
-    table::create(&connection).unwrap();
-    let tx = connection.unchecked_transaction().unwrap();
-    let queue = Queue::ordinary(QUEUE.to_owned());
-    queues::create(&tx, &queue, Moment(0)).unwrap();
-    work(&tx);
+fn with(work: fn(&Tx<'_>)) {
+    in_transaction(move |tx| {
+        let queue = Queue::ordinary(QUEUE.to_owned());
+        queues::create(tx, &queue, Moment(0)).unwrap();
+        work(tx);
+    });
 }
 
-fn task(tx: &Transaction<'_>, id: &str, due: i64) {
+fn task(tx: &Tx<'_>, id: &str, due: i64) {
     let body = br#"{"httpRequest": {"url": "http://a.test/work", "body": "aGVsbG8="}}"#;
     let mut new = NewTask::read(Fields::of_body(body).unwrap(), QUEUE, Moment(0)).unwrap();
     new.due = Moment(due);
@@ -74,7 +73,7 @@ fn what_is_being_delivered_stands_before_what_waits() {
         task(tx, "second", 2_000_000);
         tx.execute(
             "UPDATE tasks SET running = 1, dispatches = 1, last_dispatched = 5000 WHERE id = 'second'",
-            [],
+            &[],
         )
         .unwrap();
         let page = page(tx, QUEUE, None).unwrap().unwrap();

@@ -128,6 +128,21 @@ impl Bucket {
         }
     }
 
+    /// One that was kept as its [`Bucket::parts`].
+    pub(crate) fn kept(tokens: f64, at: Duration, halved: u32, halved_at: Duration) -> Self {
+        Bucket {
+            tokens,
+            at,
+            halved: halved.min(MOST_HALVED),
+            halved_at,
+        }
+    }
+
+    /// What there is to keep: tokens and when they were counted, how often the rate is halved and since when.
+    pub(crate) fn parts(&self) -> (f64, Duration, u32, Duration) {
+        (self.tokens, self.at, self.halved, self.halved_at)
+    }
+
     /// Fills up to now, and says how many may go.
     pub(crate) fn available(&mut self, limits: &RateLimits, now: Duration) -> usize {
         while self.halved > 0 && now.saturating_sub(self.halved_at) >= RECOVER {

@@ -1,41 +1,49 @@
-//! The verbs on queues. Each works inside a transaction that `store` commits; now is an argument.
+//! The verbs on queues. Each works inside a transaction that `store` commits, on either database; now is an argument.
 
 use super::moment::Moment;
 use super::policy::{QUEUE_TOMBSTONE, RateLimits, RetryConfig, TOMBSTONE};
 use super::queue::Queue;
-use super::table::forget;
-use rusqlite::{OptionalExtension, Result, Row, Transaction, params};
+use super::sql::{Result, Row, Tx, values};
 
 const QUEUE: &str = "name, rate, burst, concurrent, max_attempts, max_duration, min_backoff, max_backoff, max_doublings, paused, purged";
 
 /// The queue's key; a queue called `default` is made when it is asked for.
-pub(super) fn queue_key(tx: &Transaction<'_>, name: &str) -> Result<Option<i64>> {
-    let row = tx
-        .query_row(
-            "SELECT key, deleted IS NULL FROM queues WHERE name = ?1",
-            [name],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)),
-        )
-        .optional()?;
+pub(super) fn queue_key(tx: &Tx<'_>, name: &str) -> Result<Option<i64>> {
+    key_of(tx, name, "")
+}
+
+/// The same, and the queue cannot be deleted before the transaction ends.
+pub(super) fn queue_key_held(tx: &Tx<'_>, name: &str) -> Result<Option<i64>> {
+    key_of(tx, name, tx.held())
+}
+
+/// The same, and nobody else can do anything to the queue before the transaction ends.
+fn queue_key_locked(tx: &Tx<'_>, name: &str) -> Result<Option<i64>> {
+    key_of(tx, name, &tx.locked("queues"))
+}
+
+fn key_of(tx: &Tx<'_>, name: &str, lock: &str) -> Result<Option<i64>> {
+    let sql = format!("SELECT key, deleted FROM queues WHERE name = ?1{lock}");
+    let mut row = tx.row(&sql, &values![name])?;
+    if row.is_none() && name.ends_with("/queues/default") {
+        insert_queue(tx, &Queue::ordinary(name.to_owned()))?;
+        row = tx.row(&sql, &values![name])?;
+    }
     match row {
-        Some((key, true)) => Ok(Some(key)),
-        Some((_, false)) => Ok(None),
-        None if name.ends_with("/queues/default") => {
-            insert_queue(tx, &Queue::ordinary(name.to_owned()))?;
-            Ok(Some(tx.last_insert_rowid()))
-        }
-        None => Ok(None),
+        Some(row) if row.get::<Option<Moment>>(1)?.is_none() => row.get(0).map(Some),
+        _ => Ok(None),
     }
 }
 
-fn insert_queue(tx: &Transaction<'_>, queue: &Queue) -> Result<()> {
+/// Whether there was none of this name.
+fn insert_queue(tx: &Tx<'_>, queue: &Queue) -> Result<bool> {
     let (limits, retry) = (&queue.limits, &queue.retry);
-    tx.execute(
+    let inserted = tx.execute(
         &format!(
-            "INSERT INTO queues ({QUEUE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+            "INSERT INTO queues ({QUEUE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (name) DO NOTHING"
         ),
-        params![
-            queue.name,
+        &values![
+            &queue.name,
             limits.rate,
             limits.burst,
             limits.concurrent,
@@ -45,13 +53,13 @@ fn insert_queue(tx: &Transaction<'_>, queue: &Queue) -> Result<()> {
             retry.max_backoff,
             retry.max_doublings,
             queue.paused,
-            queue.purged.map(|at| at.0)
+            queue.purged
         ],
     )?;
-    Ok(())
+    Ok(inserted > 0)
 }
 
-fn queue_of(row: &Row<'_>) -> Result<Queue> {
+fn queue_of(row: &Row) -> Result<Queue> {
     Ok(Queue {
         name: row.get(0)?,
         limits: RateLimits {
@@ -67,101 +75,127 @@ fn queue_of(row: &Row<'_>) -> Result<Queue> {
             max_doublings: row.get(8)?,
         },
         paused: row.get(9)?,
-        purged: row.get::<_, Option<i64>>(10)?.map(Moment),
+        purged: row.get(10)?,
     })
 }
 
 /// A queue by its name.
-pub(crate) fn find(tx: &Transaction<'_>, name: &str) -> Result<Option<Queue>> {
-    let Some(key) = queue_key(tx, name)? else {
-        return Ok(None);
-    };
-    tx.query_row(
-        &format!("SELECT {QUEUE} FROM queues WHERE key = ?1"),
-        [key],
-        queue_of,
-    )
-    .map(Some)
+pub(crate) fn find(tx: &Tx<'_>, name: &str) -> Result<Option<Queue>> {
+    match queue_key(tx, name)? {
+        Some(key) => of_key(tx, key),
+        None => Ok(None),
+    }
+}
+
+/// The same, to be changed: nobody else does before the transaction ends.
+pub(crate) fn find_to_change(tx: &Tx<'_>, name: &str) -> Result<Option<Queue>> {
+    match queue_key_locked(tx, name)? {
+        Some(key) => of_key(tx, key),
+        None => Ok(None),
+    }
+}
+
+fn of_key(tx: &Tx<'_>, key: i64) -> Result<Option<Queue>> {
+    let sql = format!("SELECT {QUEUE} FROM queues WHERE key = ?1");
+    tx.row(&sql, &values![key])?
+        .as_ref()
+        .map(queue_of)
+        .transpose()
 }
 
 /// The queues of a location that come after a name, in the order of their names.
-pub(crate) fn list(
-    tx: &Transaction<'_>,
-    location: &str,
-    after: &str,
-    most: usize,
-) -> Result<Vec<Queue>> {
+pub(crate) fn list(tx: &Tx<'_>, location: &str, after: &str, most: usize) -> Result<Vec<Queue>> {
     let sql = format!(
         "SELECT {QUEUE} FROM queues WHERE deleted IS NULL AND substr(name, 1, length(?1)) = ?1 AND name > ?2 ORDER BY name LIMIT ?3"
     );
-    let mut select = tx.prepare(&sql)?;
-    select
-        .query_map(params![location, after, most as i64], queue_of)?
-        .collect()
+    let rows = tx.rows(&sql, &values![location, after, most as i64])?;
+    rows.iter().map(queue_of).collect()
 }
 
 /// Makes a queue. False when there is one of this name; none when there was one too lately.
-pub(crate) fn create(tx: &Transaction<'_>, queue: &Queue, now: Moment) -> Result<Option<bool>> {
-    let deleted: Option<Option<i64>> = tx
-        .query_row(
-            "SELECT deleted FROM queues WHERE name = ?1",
-            [&queue.name],
-            |row| row.get(0),
-        )
-        .optional()?;
-    match deleted {
-        Some(None) => return Ok(Some(false)),
-        Some(Some(at)) if now < Moment(at).plus(QUEUE_TOMBSTONE) => return Ok(None),
-        Some(Some(_)) => {
-            tx.execute("DELETE FROM queues WHERE name = ?1", [&queue.name])?;
+pub(crate) fn create(tx: &Tx<'_>, queue: &Queue, now: Moment) -> Result<Option<bool>> {
+    let sql = format!(
+        "SELECT deleted FROM queues WHERE name = ?1{}",
+        tx.locked("queues")
+    );
+    if let Some(row) = tx.row(&sql, &values![&queue.name])? {
+        match row.get::<Option<Moment>>(0)? {
+            None => return Ok(Some(false)),
+            Some(deleted) if now < deleted.plus(QUEUE_TOMBSTONE) => return Ok(None),
+            Some(_) => {
+                tx.execute("DELETE FROM queues WHERE name = ?1", &values![&queue.name])?;
+            }
         }
-        None => {}
     }
-    insert_queue(tx, queue)?;
-    Ok(Some(true))
+    insert_queue(tx, queue).map(Some)
 }
 
 /// Writes what a queue has become.
-pub(crate) fn change(tx: &Transaction<'_>, queue: &Queue) -> Result<()> {
+pub(crate) fn change(tx: &Tx<'_>, queue: &Queue) -> Result<()> {
     let (limits, retry) = (&queue.limits, &queue.retry);
     tx.execute(
         "UPDATE queues SET rate = ?2, burst = ?3, concurrent = ?4, max_attempts = ?5, max_duration = ?6, min_backoff = ?7,
          max_backoff = ?8, max_doublings = ?9, paused = ?10, purged = ?11 WHERE name = ?1",
-        params![
-            queue.name, limits.rate, limits.burst, limits.concurrent, retry.max_attempts, retry.max_duration,
-            retry.min_backoff, retry.max_backoff, retry.max_doublings, queue.paused, queue.purged.map(|at| at.0)
+        &values![
+            &queue.name, limits.rate, limits.burst, limits.concurrent, retry.max_attempts, retry.max_duration,
+            retry.min_backoff, retry.max_backoff, retry.max_doublings, queue.paused, queue.purged
         ],
     )?;
     Ok(())
 }
 
 /// Deletes a queue with its tasks. False when there is none.
-pub(crate) fn delete(tx: &Transaction<'_>, name: &str, now: Moment) -> Result<bool> {
-    let Some(key) = queue_key(tx, name)? else {
+pub(crate) fn delete(tx: &Tx<'_>, name: &str, now: Moment) -> Result<bool> {
+    let Some(key) = queue_key_locked(tx, name)? else {
         return Ok(false);
     };
-    forget(tx, "queue = ?1", key)?;
-    tx.execute("DELETE FROM tombstones WHERE queue = ?1", [key])?;
+    forget_all(tx, key)?;
+    tx.execute("DELETE FROM tombstones WHERE queue = ?1", &values![key])?;
     tx.execute(
         "UPDATE queues SET deleted = ?2 WHERE key = ?1",
-        params![key, now.0],
+        &values![key, now],
     )?;
     Ok(true)
 }
 
 /// Deletes the tasks of a queue. None when there is no such queue.
-pub(crate) fn purge(tx: &Transaction<'_>, name: &str, now: Moment) -> Result<Option<Queue>> {
-    let Some(key) = queue_key(tx, name)? else {
+pub(crate) fn purge(tx: &Tx<'_>, name: &str, now: Moment) -> Result<Option<Queue>> {
+    let Some(key) = queue_key_locked(tx, name)? else {
         return Ok(None);
     };
+    lock_all(tx, key)?;
     tx.execute(
-        "INSERT OR REPLACE INTO tombstones SELECT queue, id, ?2 FROM tasks WHERE queue = ?1",
-        params![key, now.plus(TOMBSTONE).0],
+        "INSERT INTO tombstones (queue, id, until) SELECT queue, id, CAST(?2 AS BIGINT) FROM tasks WHERE queue = ?1
+         ON CONFLICT (queue, id) DO UPDATE SET until = excluded.until",
+        &values![key, now.plus(TOMBSTONE)],
     )?;
-    forget(tx, "queue = ?1", key)?;
+    forget_all(tx, key)?;
     tx.execute(
         "UPDATE queues SET purged = ?2 WHERE key = ?1",
-        params![key, now.0],
+        &values![key, now],
     )?;
-    find(tx, name)
+    of_key(tx, key)
+}
+
+/// Deletes the tasks of a queue, with what they would have sent.
+fn forget_all(tx: &Tx<'_>, queue: i64) -> Result<()> {
+    lock_all(tx, queue)?;
+    tx.execute(
+        "DELETE FROM requests WHERE key IN (SELECT key FROM tasks WHERE queue = ?1)",
+        &values![queue],
+    )?;
+    tx.execute("DELETE FROM tasks WHERE queue = ?1", &values![queue])?;
+    Ok(())
+}
+
+/// Waits for those who work on tasks of a queue; new ones cannot come while the queue is locked.
+fn lock_all(tx: &Tx<'_>, queue: i64) -> Result<()> {
+    if tx.host().is_some() {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT key FROM tasks WHERE queue = ?1 ORDER BY key{}) AS locked",
+            tx.locked("tasks")
+        );
+        tx.rows(&sql, &values![queue])?;
+    }
+    Ok(())
 }

@@ -1,9 +1,11 @@
 //! The file: made when it is needed, kept over the end of a process, owned by one, and honest when the disk is not.
 
 use super::super::moment::Moment;
+use super::super::table;
 use super::super::table::{Enqueued, Found};
 use super::super::task::NewTask;
 use super::*;
+use std::fs;
 use std::sync::atomic::AtomicU64;
 
 const QUEUE: &str = "projects/p/locations/l/queues/default";
@@ -41,7 +43,7 @@ fn wish(body: usize) -> NewTask {
     NewTask::read(fields, QUEUE, Moment(0)).unwrap()
 }
 
-async fn enqueue(store: &Store, id: &str) -> Result<Enqueued, StoreError> {
+async fn enqueue(store: &Store, id: &str) -> std::result::Result<Enqueued, StoreError> {
     let (id, new) = (id.to_owned(), wish(1_000));
     store
         .promise(move |tx| table::enqueue(tx, QUEUE, id, new, Moment(0)))
@@ -127,7 +129,8 @@ async fn a_full_disk_is_said_and_costs_nothing_that_was_promised() {
     let folder = Folder::new();
     let store = Store::open(folder.file()).unwrap();
     enqueue(&store, "before").await.unwrap();
-    let full = |pages: i64| store.note(move |tx| tx.pragma_update(None, "max_page_count", pages));
+    let full =
+        |pages: i64| store.note(move |tx| tx.once(&format!("PRAGMA max_page_count = {pages}")));
     full(1).await.unwrap();
     let mut refused = None;
     for n in 0..100 {
@@ -159,7 +162,7 @@ async fn a_disk_that_fails_is_not_trusted_again() {
             None,
         )
     };
-    let failed = store.promise(move |_| Err::<(), _>(failure())).await;
+    let failed = store.promise(move |_| Err::<(), _>(failure().into())).await;
     assert!(failed.is_err());
     let error = enqueue(&store, "b").await.unwrap_err().to_string();
     assert!(error.contains("until it is started again"), "{error}");
@@ -176,7 +179,7 @@ async fn a_file_of_the_version_before_is_brought_up_to_date() {
     drop(store);
     // Its thread closes the file when it has seen that nobody is left.
     let connection = loop {
-        let connection = Connection::open(folder.file()).unwrap();
+        let connection = rusqlite::Connection::open(folder.file()).unwrap();
         let changed = connection
             .execute_batch("ALTER TABLE requests DROP COLUMN oidc; PRAGMA user_version = 1;");
         if changed.is_ok() {

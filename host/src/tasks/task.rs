@@ -227,6 +227,10 @@ impl HttpRequest {
                 "HttpTarget.url must start with 'http://' or 'https://'.",
             ));
         }
+        // A database's text has none, and no URL has either.
+        if self.url.contains('\0') {
+            return Err(Status::invalid("HttpRequest.url has a zero byte."));
+        }
         if self.url.len() > MAX_URL {
             return Err(Status::invalid(format!(
                 "HttpRequest.url must have at most {MAX_URL} characters."

@@ -88,8 +88,8 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
             &["--tasks", "'google'", "not there yet"],
         ),
         (
-            &["--tasks", "postgres://db.test/tasks", app],
-            &["--tasks", "postgres://", "`local`"],
+            &["--tasks", "postgres://u:secret@127.0.0.1:1/x", app],
+            &["--tasks", "postgres://", "127.0.0.1", "refused"],
         ),
         (
             &["--tasks", "remote", app],

@@ -5,8 +5,10 @@
 
 mod client;
 mod server;
+mod two_hosts;
 
-pub use server::serve;
+pub use server::{SECRET, serve};
+pub use two_hosts::kill_two_hosts;
 
 use client::{Api, enqueue_until};
 use std::collections::{HashMap, HashSet};
@@ -27,11 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The program whose `--serve FOLDER` is [`serve`].
+    /// The program whose `--serve FOLDER [--database URL]` is [`serve`].
     pub program: PathBuf,
     /// A folder for the file of tasks; what is there is lost.
     pub folder: PathBuf,
-    /// How often a server is killed.
+    /// How often something is killed.
     pub kills: u32,
 }
 
@@ -42,6 +44,8 @@ pub struct Report {
     pub kills: u32,
     /// See `kills`.
     pub unborn: u32,
+    /// How many of the kills were crashes of a database.
+    pub crashes: u32,
     /// Tasks whose creation was answered 200.
     pub acknowledged: usize,
     /// Tasks that ran.
@@ -52,11 +56,21 @@ pub struct Report {
     pub repeated: usize,
     /// See `repeated`.
     pub most: u32,
-    /// What SQLite says of the file in the end: `ok`.
+    /// What SQLite says of the file in the end, or what is found in the database: `ok`.
     pub integrity: String,
 }
 
 impl Report {
+    /// Sets what was acknowledged against what ran.
+    fn count(&mut self, acknowledged: &HashSet<String>, ran: &HashMap<String, u32>) {
+        self.acknowledged = acknowledged.len();
+        self.executed = ran.len();
+        let lost = acknowledged.iter().filter(|name| !ran.contains_key(*name));
+        self.lost = lost.cloned().collect();
+        self.repeated = ran.values().filter(|count| **count > 1).count();
+        self.most = ran.values().copied().max().unwrap_or(0);
+    }
+
     /// What must not be, in a line.
     pub fn fault(&self) -> Option<String> {
         if let Some(first) = self.lost.first() {
@@ -89,7 +103,7 @@ pub fn kill_loop(settings: &Settings, mut tell: impl FnMut(u32)) -> Result<Repor
     let mut report = Report::default();
     let mut ran = HashMap::new();
     for round in 0..settings.kills {
-        let mut server = Server::start(settings)?;
+        let mut server = Server::start(&settings.program, &settings.folder, None)?;
         // Now and then it does not come to its first word.
         let patience = match round % 8 {
             7 => LIFE.mul_f64(random() / 4.0),
@@ -120,22 +134,14 @@ pub fn kill_loop(settings: &Settings, mut tell: impl FnMut(u32)) -> Result<Repor
     }
     finish(settings, &mut ran)?;
     let acknowledged = acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-    report.acknowledged = acknowledged.len();
-    report.executed = ran.len();
-    report.lost = acknowledged
-        .iter()
-        .filter(|name| !ran.contains_key(*name))
-        .cloned()
-        .collect();
-    report.repeated = ran.values().filter(|count| **count > 1).count();
-    report.most = ran.values().copied().max().unwrap_or(0);
+    report.count(&acknowledged, &ran);
     report.integrity = integrity(&settings.folder.join(server::FILE))?;
     Ok(report)
 }
 
 /// Lets a server run what is left.
 fn finish(settings: &Settings, ran: &mut HashMap<String, u32>) -> Result<(), String> {
-    let mut server = Server::start(settings)?;
+    let mut server = Server::start(&settings.program, &settings.folder, None)?;
     let end = Instant::now() + PATIENCE;
     let api = server
         .listens(end)
@@ -178,14 +184,17 @@ struct Server {
 }
 
 impl Server {
-    fn start(settings: &Settings) -> Result<Self, String> {
-        let mut process = Command::new(&settings.program)
-            .arg("--serve")
-            .arg(&settings.folder)
+    fn start(program: &Path, folder: &Path, database: Option<&str>) -> Result<Self, String> {
+        let mut command = Command::new(program);
+        command.arg("--serve").arg(folder);
+        if let Some(url) = database {
+            command.args(["--database", url]);
+        }
+        let mut process = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("{}: {error}", settings.program.display()))?;
+            .map_err(|error| format!("{}: {error}", program.display()))?;
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         let (tell, address) = std::sync::mpsc::channel();
         thread::spawn(move || {
@@ -219,10 +228,15 @@ impl Server {
         self.address.recv_timeout(left).ok().map(Api::new)
     }
 
-    /// Kills it, and counts what it has run.
-    fn kill(mut self, ran: &mut HashMap<String, u32>) {
+    /// Kills it.
+    fn end(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+
+    /// Kills it, and counts what it has run.
+    fn kill(mut self, ran: &mut HashMap<String, u32>) {
+        self.end();
         for name in self.running.join().unwrap_or_default() {
             *ran.entry(name).or_default() += 1;
         }

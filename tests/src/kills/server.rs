@@ -8,17 +8,20 @@ use urlfetch_host::{Part, Sender, SenderOptions, Tasks, Token};
 /// Its file in the folder.
 pub(super) const FILE: &str = "tasks.db";
 /// What its clients know.
-pub(super) const SECRET: &str = "known-to-both-sides";
+pub const SECRET: &str = "known-to-both-sides";
 /// The application.
 const APP: &str = concat!(env!("OUT_DIR"), "/deferring.wasm");
 
-/// Serves with the tasks of this folder until the process ends. When it listens it prints the address of its API.
+/// Serves with the tasks of this folder, or of the database of this URL, until the process ends. When it listens it prints the address of its API.
 ///
 /// # Errors
 /// What keeps it from serving.
-pub fn serve(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+pub fn serve(folder: &Path, database: Option<&str>) -> Result<(), Box<dyn std::error::Error>> {
     start_log(LogFormat::Json);
-    let tasks = Tasks::open(&folder.join(FILE))?;
+    let tasks = match database {
+        Some(url) => Tasks::connect(url, &[])?,
+        None => Tasks::open(&folder.join(FILE))?,
+    };
     let token = Token::new(SECRET).ok_or("the token is none")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
