@@ -14,11 +14,14 @@ mod engine;
 mod error;
 mod fault;
 mod fd_limit;
+mod fetching;
+mod google;
 mod handing_over;
 mod handler;
 mod harness;
 mod hooks;
 mod memory;
+mod oidc;
 mod origin;
 mod program;
 mod sender;
@@ -36,8 +39,10 @@ pub use compose::{ComposeError, Part, compose};
 pub use error::HostError;
 pub use fault::Fault;
 pub use fd_limit::{FdLimitError, raise_fd_limit};
+pub use google::{Credentials, CredentialsError, GoogleTasks};
 pub use handler::Handler;
 pub use harness::{Harness, HarnessOptions};
+pub use oidc::{Issuer, IssuerError, TrustedIssuer};
 pub use origin::{
     Loopback, Outcome, Recorded, Reply, Script, Scripted, Step, TlsIdentity, TlsIdentityError,
     Upload,

@@ -1,13 +1,14 @@
 //! `cargo xtask js`: the component in Node, transpiled by jco, and the package for JavaScript (bindings/js).
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
 use crate::doctor::version_in;
 use crate::server::{Says, Server};
-use crate::shell::{Failure, Program, built, program, root, skip, with_our_command};
+use crate::shell::{Failure, Program, built, cargo, program, root, skip, with_our_command};
 use crate::wasmtime;
 
 const FOLDER: &str = "bindings/js";
@@ -27,7 +28,40 @@ pub(crate) fn run(component: impl FnOnce() -> Result<(), Failure>) -> Result<(),
         Some(wasmtime) => tests.env("WASMTIME", wasmtime),
         None => tests,
     };
-    tests.run()
+    tests.run()?;
+    println!("-- Google's client of Cloud Tasks");
+    cloud_tasks()
+}
+
+/// Google's client against `urlfetch serve`, with an application that `tests/build.rs` built. It is installed apart: who uses the package
+/// has no use for it.
+fn cloud_tasks() -> Result<(), Failure> {
+    cargo(["build", "--bin", "urlfetch", "--bin", "loopback-origin"]).run()?;
+    let place = "target/js/cloud-tasks";
+    let (from, to) = (root().join(FOLDER).join("cloud-tasks"), root().join(place));
+    let failed = |error: io::Error| Failure::because(format!("{place}: {error}"));
+    let stamp = to.join("installed.json");
+    fs::create_dir_all(&to).map_err(failed)?;
+    for file in ["package.json", "package-lock.json", "drive.js"] {
+        fs::copy(from.join(file), to.join(file)).map_err(failed)?;
+    }
+    let pinned = fs::read_to_string(to.join("package-lock.json")).map_err(failed)?;
+    if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == pinned) {
+        program("npm")
+            .args(["--prefix", place, "ci"])
+            .args(["--ignore-scripts", "--no-audit", "--no-fund"])
+            .run()?;
+        fs::write(&stamp, pinned).map_err(failed)?;
+    }
+    program("node")
+        .args([format!("{place}/drive.js")])
+        .args([built("urlfetch")])
+        .args([
+            "serve",
+            "target/programs/wasm32-wasip2/release/deferring.wasm",
+        ])
+        .args(["--addr", "127.0.0.1:0"])
+        .run()
 }
 
 /// Fetches the packages that the lock file names, transpiles what `component` writes, and tells the version of Node; none when it was

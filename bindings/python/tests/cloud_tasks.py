@@ -3,6 +3,7 @@ server with `--tasks-listen` in a folder of its own, and does with the client wh
 the service would have it."""
 
 import datetime
+import http.server
 import os
 import re
 import subprocess
@@ -10,13 +11,17 @@ import sys
 import tempfile
 import threading
 
+import jwt
 from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import InvalidOperation
+from google.auth.transport.requests import Request
 from google.cloud import tasks_v2
+from google.oauth2 import id_token
 from google.oauth2.credentials import Credentials
 from google.protobuf import duration_pb2, field_mask_pb2, timestamp_pb2
+from jwt.exceptions import InvalidAudienceError, InvalidSignatureError
 
 # Far above what a loaded machine needs.
 WATCHDOG = 600.0
@@ -62,7 +67,15 @@ def check(address, token):
     for credentials, error in strangers:
         refused(error, "", lambda c=credentials: client_of(address, c).get_queue(name=QUEUE))
     client = client_of(address, Credentials(token))
-    checks = [tasks_are_made_read_listed_and_deleted, names_are_used_once, errors_are_the_services, queues_change, due_tasks_run]
+    checks = [
+        tasks_are_made_read_listed_and_deleted,
+        many_are_made_and_deleted_at_once,
+        names_are_used_once,
+        errors_are_the_services,
+        queues_change,
+        due_tasks_run,
+        lambda client: tokens_are_what_googles_verifier_takes(client, address),
+    ]
     for claim in checks:
         claim(client)
     print(f"google-cloud-tasks {tasks_v2.__version__}: {len(checks)} claims hold")
@@ -112,6 +125,77 @@ def tasks_are_made_read_listed_and_deleted(client):
     expect(list(client.list_tasks(parent=queue)), [])
 
 
+def many_are_made_and_deleted_at_once(client):
+    queue = made(client, "batches")
+
+    def request(name, url=URL):
+        return {
+            "parent": queue,
+            "task": {"name": f"{queue}/tasks/{name}", "http_request": {"url": url}, "schedule_time": in_days(1)},
+        }
+
+    requests = [request("a"), request("b"), request("a"), request("c", "ftp://a")]
+    operation = client.batch_create_tasks(request={"parent": queue, "requests": requests})
+    expect(operation.done(), True)
+    expect([task.name for task in operation.result().tasks], [f"{queue}/tasks/a", f"{queue}/tasks/b"])
+    failed = {index: status.code for index, status in operation.metadata.failed_requests.items()}
+    expect(failed, {2: 6, 3: 3})
+    expect(operation.metadata.state.name, "PARTIALLY_SUCCEEDED")
+    names = [f"{queue}/tasks/{name}" for name in ["a", "b"]]
+    operation = client.batch_delete_tasks(request={"parent": queue, "names": names})
+    expect((operation.done(), operation.metadata.state.name), (True, "SUCCEEDED"))
+    operation.result()
+    expect(list(client.list_tasks(parent=queue)), [])
+    refused(
+        exceptions.Aborted,
+        "None of the requests succeeded",
+        client.batch_delete_tasks(request={"parent": queue, "names": names}).result,
+    )
+
+
+def tokens_are_what_googles_verifier_takes(client, address):
+    shown = []
+
+    class Target(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            shown.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    target = http.server.HTTPServer(("127.0.0.1", 0), Target)
+    url = f"http://127.0.0.1:{target.server_address[1]}/work"
+    account = "queue@project.iam.gserviceaccount.com"
+    oidc = [{"service_account_email": account}, {"service_account_email": account, "audience": "https://app.test"}]
+    for token in oidc:
+        client.create_task(parent=QUEUE, task={"http_request": {"url": url, "oidc_token": token}})
+        target.handle_request()
+    target.server_close()
+    tokens = {verified(token, address)["aud"]: token for token in (value.removeprefix("Bearer ") for value in shown)}
+    expect(set(tokens), {url, "https://app.test"})
+    token = tokens[url]
+    claims = verified(token, address, url)
+    expect((claims["iss"], claims["email"], claims["email_verified"]), (address, account, True))
+    expect(claims["exp"] - claims["iat"], 3600)
+    refused(InvalidAudienceError, "", lambda: verified(token, address, "https://app.test"))
+    # The last letters but one: some bits of the last one are not read.
+    forged = token[:-4] + ("AA" if token[-4:-2] != "AA" else "BB") + token[-2:]
+    refused(InvalidSignatureError, "", lambda: verified(forged, address, url))
+
+
+def verified(token, address, audience=None):
+    """What a token says, when Google's own verifier takes it."""
+    if audience is None:
+        audience = unverified(token)["aud"]
+    return id_token.verify_token(token, Request(), audience=audience, certs_url=f"{address}/jwks")
+
+
+def unverified(token):
+    return jwt.decode(token, options={"verify_signature": False})
+
+
 def names_are_used_once(client):
     task = {"name": f"{QUEUE}/tasks/once", "http_request": {"url": f"{URL}/200"}, "schedule_time": in_days(1)}
     client.create_task(parent=QUEUE, task=task)
@@ -139,7 +223,7 @@ def errors_are_the_services(client):
         (bad, "Task.dispatchDeadline must be between [15s, 30m].", create(dispatch_deadline=duration_pb2.Duration(seconds=14))),
         (bad, "is too far in the future. Schedule time must be no more than 720h", create(schedule_time=in_days(31))),
         (bad, "Task size too large", create(http_request=large)),
-        (bad, "oidcToken", create(http_request={"url": URL, "oidc_token": {"service_account_email": "a@b.c"}})),
+        (bad, "oauthToken", create(http_request={"url": URL, "oauth_token": {"service_account_email": "a@b.c"}})),
         (
             bad,
             "appEngineHttpRequest",

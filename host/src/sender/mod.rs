@@ -10,6 +10,7 @@ mod classify;
 mod dial;
 mod egress;
 mod exchange;
+mod fetching;
 mod resolver;
 mod response_body;
 #[cfg(test)]

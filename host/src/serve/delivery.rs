@@ -18,9 +18,15 @@ pub(super) const APPLICATION: &str = "app.urlfetch.internal";
 
 /// Delivers for a server that listens here.
 pub(super) fn by(shared: Arc<Shared>, address: Option<SocketAddr>) -> Deliver {
-    Arc::new(move |request, deadline| {
+    Arc::new(move |mut request, deadline| {
         let shared = shared.clone();
         Box::pin(async move {
+            if let Some(tasks) = &shared.options.tasks
+                && let Err(reason) = tasks.authorize(&mut request).await
+            {
+                tracing::error!(target: "tasks", reason, "a delivery has no token to show");
+                return Delivered::Unanswered;
+            }
             if is_here(request.uri(), address) {
                 request::deliver(&shared, request, deadline).await
             } else {

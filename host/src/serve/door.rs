@@ -1,35 +1,70 @@
 //! The door between strangers and the application: what only a delivery may say is taken from those who say it outside.
 
-use crate::tasks::{self, Tasks};
-use http::{HeaderMap, Request};
+use super::server::Shared;
+use crate::oidc::Judged;
+use crate::tasks;
+use http::{HeaderMap, Request, StatusCode};
 use percent_encoding::percent_decode_str;
+use std::time::SystemTime;
 
 /// How the names of headers begin that only a delivery has.
 const OURS: [&str; 4] = ["x-cloudtasks-", "x-appengine-", "x-google-", "x-urlfetch-"];
 /// What only deliveries may ask for.
 const QUEUES: &str = "_ah/queue";
 
-/// Takes away what a request from outside may not say. False when it asks for what only deliveries may, and does not know the token.
-pub(super) fn admits<B>(tasks: &Tasks, request: &mut Request<B>) -> bool {
+/// Takes away what a request from outside may not say, unless it shows a token of those who are trusted to deliver: then it is a
+/// delivery, and stays as it is. Otherwise what only deliveries may ask for is for those who know the server's own token. Refuses with a
+/// status and a word.
+pub(super) async fn admit<B>(
+    shared: &Shared,
+    request: &mut Request<B>,
+) -> Result<(), (StatusCode, &'static str)> {
+    let tasks = shared.options.tasks.as_ref();
+    if tasks.is_none() && shared.calls.is_none() && shared.trust.is_none() {
+        return Ok(());
+    }
+    let is_queue = is_queue(request.uri().path());
+    let said = tasks::bearer(request).map(str::to_owned);
+    let matters = is_queue || request.headers().keys().any(|name| is_ours(name.as_str()));
+    if matters && let (Some(trust), Some(said)) = (&shared.trust, &said) {
+        match trust.judge(said, SystemTime::now()).await {
+            Judged::Good => return Ok(()),
+            Judged::Bad(reason) => {
+                tracing::debug!(target: "tasks", reason, "a token is not trusted");
+            }
+            Judged::Unknown(reason) => {
+                tracing::warn!(target: "tasks", reason, "a token cannot be judged");
+                let word = "the keys of tokens cannot be had now";
+                return Err((StatusCode::SERVICE_UNAVAILABLE, word));
+            }
+        }
+    }
     strip(request.headers_mut());
-    !is_queue(request.uri().path()) || tasks::bearer(request).is_some_and(|said| tasks.knows(said))
+    let knows = tasks
+        .zip(said)
+        .is_some_and(|(tasks, said)| tasks.knows(&said));
+    match !is_queue || knows {
+        true => Ok(()),
+        false => Err((StatusCode::FORBIDDEN, "only deliveries of tasks come here")),
+    }
 }
 
 /// Removes the headers of deliveries. An application may read `x_appengine_taskname` as `X-AppEngine-TaskName`: both are the variable
 /// `HTTP_X_APPENGINE_TASKNAME` in WSGI.
 fn strip(headers: &mut HeaderMap) {
-    let ours = |name: &str| {
-        let name = name.replace('_', "-");
-        OURS.iter().any(|prefix| name.starts_with(prefix))
-    };
     let forged: Vec<_> = headers
         .keys()
-        .filter(|name| ours(name.as_str()))
+        .filter(|name| is_ours(name.as_str()))
         .cloned()
         .collect();
     for name in forged {
         headers.remove(name);
     }
+}
+
+fn is_ours(name: &str) -> bool {
+    let name = name.replace('_', "-");
+    OURS.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether an application may take a path for one below `/_ah/queue`, when it decodes it, merges slashes or resolves dots.

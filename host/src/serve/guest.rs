@@ -2,9 +2,11 @@
 
 use super::output::{Output, Stream};
 use super::record::Record;
-use super::server::{LentFolder, ServeOptions};
+use super::server::{LentFolder, Shared};
+use crate::google::CloudTasks;
 use crate::tasks::{self, Tasks};
 use crate::{Call, Sender};
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use std::future::Future;
 use std::sync::Arc;
@@ -26,8 +28,16 @@ pub(super) struct Guest {
 enum WayOut {
     /// Before there is a request, nothing is sent.
     Closed,
-    /// By the sender, but for calls of the API of tasks: those are answered here, when there are tasks.
-    Through(Sender, Option<Tasks>, Arc<Record>),
+    /// By the sender, but for calls of the API of tasks.
+    Through(Sender, Option<Calls>, Arc<Record>),
+}
+
+/// Who answers calls of the API of tasks.
+#[derive(Clone)]
+pub(super) enum Calls {
+    Here(Tasks),
+    /// Google, with the host's token and by the host's own sender.
+    AtGoogle(CloudTasks, Sender),
 }
 
 type Io = Box<dyn Future<Output = Result<()>> + Send>;
@@ -41,10 +51,10 @@ impl Guest {
 
     /// For the instance that answers this one. The error says which folder is not there any more.
     pub(super) fn for_request(
-        sender: &Sender,
-        options: &ServeOptions,
+        shared: &Shared,
         record: &Arc<Record>,
     ) -> std::result::Result<Self, String> {
+        let options = &shared.options;
         let mut wasi = WasiCtxBuilder::new();
         wasi.envs(&options.env)
             .stdout(Output::new(record.id, Stream::Stdout))
@@ -54,7 +64,7 @@ impl Guest {
                 .map_err(|error| format!("the folder '{}': {error}", host.display()))?;
         }
         let wasi = wasi.build();
-        let way_out = WayOut::Through(sender.clone(), options.tasks.clone(), record.clone());
+        let way_out = WayOut::Through(shared.sender.clone(), shared.calls.clone(), record.clone());
         Ok(Guest::with(wasi, way_out))
     }
 
@@ -101,16 +111,16 @@ impl WasiHttpHooks for WayOut {
     ) -> Sending {
         match self {
             WayOut::Closed => Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) }),
-            WayOut::Through(sender, tasks, record) => {
-                let call = Call::begin(request.method().clone(), request.uri());
-                record.keep(&call);
-                if let Some(tasks) = tasks.clone().filter(|_| is_of_tasks(request.uri())) {
+            WayOut::Through(sender, calls, record) => {
+                if let Some(calls) = calls.as_ref().filter(|calls| calls.answer(request.uri())) {
+                    let (calls, record) = (calls.clone(), record.clone());
                     return Box::new(async move {
-                        let response = call_tasks(&tasks, request).await?;
-                        call.answered_here(response.status());
+                        let response = calls.call(request, options, &record).await?;
                         Ok((response, Box::new(async { Ok(()) }) as Io))
                     });
                 }
+                let call = Call::begin(request.method().clone(), request.uri());
+                record.keep(&call);
                 let sender = sender.clone();
                 Box::new(async move {
                     let response = sender.send_recorded(request, options, call).await?;
@@ -122,24 +132,70 @@ impl WasiHttpHooks for WayOut {
     }
 }
 
-/// Whether a request is a call of the API of tasks.
-fn is_of_tasks(uri: &http::Uri) -> bool {
-    uri.host()
-        .is_some_and(|host| host.eq_ignore_ascii_case(tasks::AUTHORITY))
-}
+impl Calls {
+    /// Whether a request is theirs to answer: a call of the API, or the keys of the issuer here, which may have no socket.
+    fn answer(&self, uri: &http::Uri) -> bool {
+        let host = uri.host();
+        if host.is_some_and(|host| host.eq_ignore_ascii_case(tasks::AUTHORITY)) {
+            return true;
+        }
+        match self {
+            Calls::Here(tasks) => tasks.issuer().is_some_and(|issuer| issuer.is_at(uri)),
+            Calls::AtGoogle(..) => false,
+        }
+    }
 
-/// Answers a call of the API. The guest is the application: it may do what it likes with its tasks.
-async fn call_tasks(
-    tasks: &Tasks,
-    request: http::Request<WasiBody>,
-) -> Result<http::Response<WasiBody>> {
-    let (head, body) = request.into_parts();
-    let response = match Limited::new(body, tasks::MAX_CALL).collect().await {
-        Ok(body) => tasks.call(&head.method, &head.uri, &body.to_bytes()).await,
-        Err(error) => match error.downcast::<wasmtime_wasi_http::Error>() {
-            Ok(error) => return Err(*error),
-            Err(_) => tasks::too_large(),
-        },
-    };
-    Ok(response.map(super::delivery::whole))
+    /// Answers a call. The guest is the application: it may do what it likes with its tasks.
+    async fn call(
+        &self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        record: &Record,
+    ) -> Result<http::Response<WasiBody>> {
+        let kept = |method: &http::Method, uri: &http::Uri| {
+            let call = Call::begin(method.clone(), uri);
+            record.keep(&call);
+            call
+        };
+        let (head, body) = request.into_parts();
+        let here = match self {
+            Calls::Here(_) => Some(kept(&head.method, &head.uri)),
+            Calls::AtGoogle(..) => None,
+        };
+        let body = match Limited::new(body, tasks::MAX_CALL).collect().await {
+            Ok(body) => Some(body.to_bytes()),
+            Err(error) => match error.downcast::<wasmtime_wasi_http::Error>() {
+                Ok(error) => return Err(*error),
+                Err(_) => None,
+            },
+        };
+        let answered = match (self, body) {
+            (_, None) => tasks::too_large(),
+            (Calls::Here(tasks), Some(body)) => {
+                let issuer = tasks.issuer().filter(|issuer| issuer.is_at(&head.uri));
+                let document = match issuer {
+                    Some(issuer) => issuer.document(head.uri.path()).await,
+                    None => None,
+                };
+                match document {
+                    Some(document) => document,
+                    None => tasks.call(&head.method, &head.uri, &body).await,
+                }
+            }
+            (Calls::AtGoogle(google, sender), Some(body)) => {
+                let request = http::Request::from_parts(head.clone(), body);
+                let send = |request: http::Request<Bytes>| {
+                    let call = kept(request.method(), request.uri());
+                    sender.send_recorded(request.map(super::delivery::whole), options, call)
+                };
+                match google.call(request, send).await? {
+                    Ok(response) => return Ok(response),
+                    Err(ours) => ours,
+                }
+            }
+        };
+        let call = here.unwrap_or_else(|| kept(&head.method, &head.uri));
+        call.answered_here(answered.status());
+        Ok(answered.map(super::delivery::whole))
+    }
 }

@@ -61,14 +61,8 @@ async fn admit(
     if let Err(refusal) = judge(&request, shared.options.max_body) {
         return refuse(ending, refusal.status, &refusal.reason);
     }
-    if let Some(tasks) = &shared.options.tasks
-        && !door::admits(tasks, &mut request)
-    {
-        return refuse(
-            ending,
-            StatusCode::FORBIDDEN,
-            "only deliveries of tasks come here",
-        );
+    if let Err((status, reason)) = door::admit(shared, &mut request).await {
+        return refuse(ending, status, reason);
     }
     let Some(place) = shared.admission.enter() else {
         let reason = format!("{} requests are in flight", shared.app.instances());
@@ -174,7 +168,7 @@ async fn run(
     tell: oneshot::Sender<Answered>,
 ) {
     let record = &ending.record;
-    let guest = match Guest::for_request(&shared.sender, &shared.options, record) {
+    let guest = match Guest::for_request(shared, record) {
         Ok(guest) => guest,
         Err(reason) => return record.ended_by(RequestOutcome::Failed, reason),
     };

@@ -5,10 +5,13 @@ use super::admission::Admission;
 use super::app::App;
 use super::connection;
 use super::delivery;
+use super::guest::Calls;
 use super::journal::Journal;
 use super::metrics::Metrics;
-use crate::Sender;
+use crate::google::CloudTasks;
+use crate::oidc::Trust;
 use crate::tasks::{self, DeferredKeys, Tasks};
+use crate::{GoogleTasks, Sender, TrustedIssuer};
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -54,10 +57,19 @@ pub struct ServeOptions {
     /// What the application defers: with it, calls of the application to cloudtasks.googleapis.com are answered here, what is due is
     /// delivered, and what only a delivery may say or ask for is taken or kept from those outside.
     pub tasks: Option<Tasks>,
+    /// Sends calls of the application to cloudtasks.googleapis.com there, with tokens of the host's. With it, too, what only a delivery
+    /// may say or ask for is taken or kept from those outside.
+    pub google: Option<GoogleTasks>,
+    /// Whose tokens make a request from outside a delivery, which may say and ask for everything.
+    pub deliverer: Option<TrustedIssuer>,
+    /// By what the server asks for itself: for tokens and keys, and at Google. None is what the application's requests are sent by, under
+    /// their policy.
+    pub own_sender: Option<Sender>,
 }
 
 impl Default for ServeOptions {
-    /// No environment, no folders, a minute for a request, half a minute for its head, 100 MiB of body, half a minute to stop, no tasks.
+    /// No environment, no folders, a minute for a request, half a minute for its head, 100 MiB of body, half a minute to stop, no tasks,
+    /// nobody who delivers.
     fn default() -> Self {
         ServeOptions {
             env: Vec::new(),
@@ -68,6 +80,9 @@ impl Default for ServeOptions {
             drain: Duration::from_secs(30),
             admin_hosts: Vec::new(),
             tasks: None,
+            google: None,
+            deliverer: None,
+            own_sender: None,
         }
     }
 }
@@ -100,6 +115,9 @@ pub(super) struct Shared {
     pub(super) app: App,
     pub(super) sender: Sender,
     pub(super) options: ServeOptions,
+    /// Who answers what the application asks of Cloud Tasks; none leaves it to the network.
+    pub(super) calls: Option<Calls>,
+    pub(super) trust: Option<Trust>,
     pub(super) admission: Admission,
     pub(super) journal: Arc<Journal>,
     pub(super) metrics: Arc<Metrics>,
@@ -134,7 +152,19 @@ impl Server {
         admin: Option<TcpListener>,
     ) -> Self {
         options.give_keys();
+        let own = options.own_sender.clone().unwrap_or_else(|| sender.clone());
+        let calls = match (&options.google, &options.tasks) {
+            (Some(google), _) => {
+                let google = CloudTasks::new(google.clone(), own.fetching());
+                Some(Calls::AtGoogle(google, own.clone()))
+            }
+            (None, Some(tasks)) => Some(Calls::Here(tasks.clone())),
+            (None, None) => None,
+        };
+        let deliverer = options.deliverer.clone();
         let shared = Shared {
+            calls,
+            trust: deliverer.map(|issuer| Trust::new(issuer, own.fetching())),
             admission: Admission::new(app.instances()),
             protocols: connection::protocols(options.head),
             address: listener.local_addr().ok(),

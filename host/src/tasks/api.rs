@@ -12,6 +12,7 @@ use super::status::{Status, answer};
 use super::store::{Store, StoreError};
 use super::table::{self, Enqueued, Found};
 use super::task::{NewTask, VIEWS, judge_task_id};
+use crate::oidc::Issuer;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -34,11 +35,11 @@ enum Target {
     Task(String, String),
 }
 
-/// Answers one call. `id` is what a task that is made here is called when it has not said so itself; `signs` is whether there are keys
-/// for the tokens that deliveries may be wished to show.
+/// Answers one call. `id` is what a task that is made here is called when it has not said so itself; `issuer` has the
+/// key of the tokens that deliveries may be wished to show.
 pub(crate) async fn call(
     store: &Store,
-    signs: bool,
+    issuer: Option<&Issuer>,
     method: &Method,
     uri: &Uri,
     body: &[u8],
@@ -47,7 +48,7 @@ pub(crate) async fn call(
 ) -> Response<Bytes> {
     let called = Call {
         store,
-        signs,
+        issuer,
         query: form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect(),
@@ -62,7 +63,7 @@ pub(crate) async fn call(
 /// What every verb needs.
 pub(super) struct Call<'a> {
     pub(super) store: &'a Store,
-    signs: bool,
+    issuer: Option<&'a Issuer>,
     query: Vec<(String, String)>,
     pub(super) now: Moment,
 }
@@ -114,7 +115,7 @@ impl Call<'_> {
         let wanted = Wanted::read(fields)?;
         self.known(&queue).await?;
         let (full, now) = (wanted.full, self.now);
-        let new = self.new_task(wanted, &queue, &id)?;
+        let new = self.new_task(wanted, &queue, &id).await?;
         let enqueued = self
             .store
             .promise(move |tx| table::enqueue(tx, &queue, id, new, now));
@@ -122,7 +123,7 @@ impl Call<'_> {
     }
 
     /// The task that a request wants; `id` is what it is called when it does not say so itself.
-    pub(super) fn new_task(
+    pub(super) async fn new_task(
         &self,
         wanted: Wanted,
         queue: &str,
@@ -131,15 +132,20 @@ impl Call<'_> {
         let task = wanted.task;
         let task = task.ok_or_else(|| Status::invalid("CreateTaskRequest.task is required."))?;
         let new = NewTask::read(task, queue, self.now)?;
-        if new.request.oidc.is_some() && !self.signs {
-            return Err(Status::invalid(
-                "HttpRequest.oidcToken is not served here: this server has no keys to sign tokens with.",
-            ));
-        }
         let id = new.id.as_deref().unwrap_or(id);
         let name_length = queue.len() + "/tasks/".len() + id.len();
         if new.request.weight(name_length) > MAX_TASK_BYTES {
             return Err(Status::invalid("Task size too large"));
+        }
+        if new.request.oidc.is_some() {
+            let issuer = self.issuer.ok_or_else(|| {
+                Status::invalid("HttpRequest.oidcToken is not served here: this server has no key to sign tokens with.")
+            })?;
+            // A key that cannot be made is told who wants it, and not found out when the task is due.
+            let ready = issuer.ready().await;
+            ready.map_err(|error| {
+                Status::unavailable(format!("There is no key for tokens: {error}."))
+            })?;
         }
         Ok(new)
     }

@@ -27,7 +27,7 @@ impl Api {
         let id = format!("made-{}", self.ids.fetch_add(1, Ordering::Relaxed));
         let response = call(
             &self.place.store,
-            false,
+            None,
             &method,
             &uri,
             body.as_bytes(),

@@ -48,7 +48,7 @@ impl Call<'_> {
         let (mut views, mut news) = (Vec::new(), Vec::new());
         for (index, wanted) in wanted.into_iter().enumerate() {
             let (id, full) = (format!("{id}-{index}"), wanted.full);
-            match self.new_task(wanted, &queue, &id) {
+            match self.new_task(wanted, &queue, &id).await {
                 Ok(new) => {
                     views.push((index, full));
                     news.push((id, new));

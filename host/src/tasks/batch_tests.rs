@@ -25,7 +25,7 @@ impl Api {
         let body = body.to_string();
         let response = call(
             &self.place.store,
-            false,
+            None,
             &method,
             &uri,
             body.as_bytes(),

@@ -1,10 +1,11 @@
-//! The API by a socket, for clients other than the application: those who know the token.
+//! The API by a socket, for clients other than the application: those who know the token. The keys of an issuer are there for
+//! everybody.
 
 use super::status::Status;
 use super::{MAX_CALL, Tasks, too_large};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -47,6 +48,13 @@ pub(crate) async fn serve(tasks: Tasks, listener: TcpListener) {
 }
 
 async fn answer(tasks: &Tasks, request: Request<Incoming>) -> Response<Bytes> {
+    // How its tokens are checked is for everybody to know.
+    if matches!(*request.method(), Method::GET | Method::HEAD)
+        && let Some(issuer) = tasks.issuer()
+        && let Some(document) = issuer.document(request.uri().path()).await
+    {
+        return document;
+    }
     let Some(said) = bearer(&request) else {
         return Status::unauthenticated(
             "Request had no bearer: send `Authorization: Bearer TOKEN`.",

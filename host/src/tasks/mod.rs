@@ -22,7 +22,7 @@ mod postgres;
 mod queue;
 mod queues;
 mod retry_after;
-mod secret_file;
+pub(crate) mod secret_file;
 mod shared;
 mod sql;
 mod sqlite;
@@ -37,13 +37,16 @@ pub use keys::DeferredKeys;
 pub(crate) use listener::{bearer, serve as serve_listener};
 pub(crate) use overview::After;
 pub(crate) use retry_after::retry_after;
+pub(crate) use status::Status;
 pub use token::Token;
 
+use crate::oidc::Issuer;
 use bytes::Bytes;
-use http::{Method, Response, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Method, Request, Response, Uri};
 use serde_json::Value;
-use status::Status;
 use std::path::Path;
+use std::time::SystemTime;
 use store::Store;
 
 /// The authority that is answered here when an application asks for it.
@@ -57,6 +60,7 @@ pub struct Tasks {
     store: Store,
     token: Option<Token>,
     keys: Option<DeferredKeys>,
+    issuer: Option<Issuer>,
 }
 
 /// Why there are no tasks: one line that names the file.
@@ -74,6 +78,7 @@ impl Tasks {
             store,
             token: None,
             keys: None,
+            issuer: None,
         })
     }
 
@@ -96,6 +101,7 @@ impl Tasks {
             store,
             token: None,
             keys: Some(keys),
+            issuer: None,
         })
     }
 
@@ -116,6 +122,14 @@ impl Tasks {
         }
     }
 
+    /// The same, with who signs the tokens that tasks may wish their deliveries to show (`oidcToken`): without it they may not.
+    pub fn with_issuer(self, issuer: Issuer) -> Self {
+        Tasks {
+            issuer: Some(issuer),
+            ..self
+        }
+    }
+
     /// Answers a call of the API: a path that begins with `/v2/`, with its query, and a body. Nobody's right to do so is asked after.
     ///
     /// Beside what Cloud Tasks knows, `projects/-/locations/-/queues` lists the queues of every location.
@@ -131,8 +145,9 @@ impl Tasks {
         let Some(id) = token::random_name() else {
             return Status::unavailable("there is no randomness to name a task with").response();
         };
+        let issuer = self.issuer.as_ref();
         match self.store.now().await {
-            Ok(now) => api::call(&self.store, false, method, uri, body, id, now).await,
+            Ok(now) => api::call(&self.store, issuer, method, uri, body, id, now).await,
             Err(error) => Status::from(error).response(),
         }
     }
@@ -162,6 +177,29 @@ impl Tasks {
     /// The keys of the application.
     pub(crate) fn keys(&self) -> Option<&DeferredKeys> {
         self.keys.as_ref()
+    }
+
+    /// Who signs tokens.
+    pub(crate) fn issuer(&self) -> Option<&Issuer> {
+        self.issuer.as_ref()
+    }
+
+    /// Has a delivery show the token that its task wished for, in place of whatever it was to show. Says in words why it cannot.
+    pub(crate) async fn authorize(&self, delivery: &mut Request<Bytes>) -> Result<(), String> {
+        let Some(wish) = delivery.extensions_mut().remove::<task::OidcWish>() else {
+            return Ok(());
+        };
+        let issuer = self.issuer.as_ref().ok_or("there is no issuer of tokens")?;
+        let audience = wish.audience.unwrap_or_default();
+        let token = issuer
+            .token(&wish.email, &audience, SystemTime::now())
+            .await;
+        let token = token.map_err(|error| error.to_string())?;
+        let mut shown = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| "the token cannot be sent")?;
+        shown.set_sensitive(true);
+        delivery.headers_mut().insert(AUTHORIZATION, shown);
+        Ok(())
     }
 
     /// What is on file.

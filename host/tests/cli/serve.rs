@@ -49,7 +49,7 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
     let key = format!("a:{}\n", "0".repeat(64));
     let open = beside_a_key("open", &key, 0o644);
     let broken = beside_a_key("broken", "", 0o600);
-    let cases: [(&[&str], &[&str]); 23] = [
+    let cases: [(&[&str], &[&str]); 27] = [
         (&["no-such.wasm"], &["APP 'no-such.wasm'", "No such file"]),
         (
             &["Cargo.toml"],
@@ -84,8 +84,35 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
         ),
         (&["--max-requests", "0", app], &["--max-requests", "'0'"]),
         (
-            &["--tasks", "google", app],
-            &["--tasks", "'google'", "not there yet"],
+            &["--tasks", "google", "--tasks-listen", "127.0.0.1:0", app],
+            &["--tasks-listen", "127.0.0.1:0", "--tasks google"],
+        ),
+        (
+            &["--tasks-endpoint", "https://tasks.test", app],
+            &["--tasks-endpoint", "tasks.test", "--tasks google"],
+        ),
+        (
+            &[
+                "--tasks",
+                "google",
+                "--tasks-endpoint",
+                "https://tasks.test/v2",
+                app,
+            ],
+            &["--tasks-endpoint", "'https://tasks.test/v2'", "has a path"],
+        ),
+        (&["--tasks-issuer", "google", app], &["--tasks-audience"]),
+        (
+            &[
+                "--tasks-issuer",
+                "me",
+                "--tasks-audience",
+                "a",
+                "--tasks-email",
+                "b",
+                app,
+            ],
+            &["--tasks-issuer", "'me'", "is not a URL"],
         ),
         (
             &["--tasks", "postgres://u:secret@127.0.0.1:1/x", app],
@@ -131,6 +158,31 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
             "{args:?}: {}",
             ran.stderr
         );
+    }
+}
+
+#[test]
+fn credentials_that_are_none_are_refused_before_anything_is_served() {
+    let account = file("account.json", br#"{"type": "external_account"}"#);
+    let app = application();
+    let ran = command()
+        .args(["serve", "--tasks", "google", app.to_str().unwrap()])
+        .env("GOOGLE_APPLICATION_CREDENTIALS", &account)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(
+        (ran.status.code(), said.lines().count()),
+        (Some(2), 1),
+        "{said}"
+    );
+    for part in [
+        "--tasks google",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "account.json",
+        "external_account",
+    ] {
+        assert!(said.contains(part), "{said}");
     }
 }
 

@@ -16,10 +16,10 @@ use urlfetch_tests::RawOrigin;
 pub(super) const QUEUE: &str = "projects/p/locations/l/queues/default";
 /// Where deliveries come from, as the record says it.
 const DELIVERY: &str = "0.1.0.2:0";
-const SECRET: &str = "0123456789abcdef";
+pub(super) const SECRET: &str = "0123456789abcdef";
 
 /// A file of tasks, removed at the end with its folder.
-pub(super) struct File(PathBuf);
+pub(super) struct File(pub(super) PathBuf);
 
 impl File {
     pub(super) fn new() -> Self {
@@ -31,7 +31,7 @@ impl File {
     }
 
     /// Opens it as soon as the last server has closed it.
-    async fn open(&self) -> Tasks {
+    pub(super) async fn open(&self) -> Tasks {
         loop {
             match Tasks::open(&self.0.join("tasks.db")) {
                 Ok(tasks) => return tasks.with_token(Token::new(SECRET).unwrap()),
@@ -64,7 +64,7 @@ impl Served {
         (answer.status, value)
     }
 
-    async fn say(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    pub(super) async fn say(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let length = body.len();
         let said = format!(
             "{method} {path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
@@ -382,7 +382,7 @@ fn an_application_whose_server_has_no_tasks_asks_the_service_itself() {
 
 impl Serving {
     /// Serves, with the API by a socket.
-    async fn start_with_tasks(self) -> (Served, SocketAddr) {
+    pub(super) async fn start_with_tasks(self) -> (Served, SocketAddr) {
         let listener = urlfetch_host::serve::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         (self.begin(Some(listener)).await, address)

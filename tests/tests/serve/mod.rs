@@ -1,12 +1,15 @@
 //! `urlfetch serve`: real requests over real sockets to applications that answer, trap, loop, stall, print, upload and fetch.
 
 mod client;
+mod cloud_tasks;
 mod console;
 mod deferring;
+mod delivering;
 mod examples;
 mod failures;
 mod fetching;
 mod limits;
+mod recording;
 mod stock;
 mod stopping;
 mod tending;
