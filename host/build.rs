@@ -1,4 +1,4 @@
-//! Builds the component that this crate embeds: a nested cargo for wasm32-wasip2, then the custom sections off.
+//! Builds the components that this crate embeds: a nested cargo for each, for wasm32-wasip2, then the custom sections off.
 
 mod nested_cargo;
 
@@ -9,6 +9,11 @@ use wasm_encoder::{RawSection, Section};
 use wasmparser::{Parser, Payload};
 
 const TARGET: &str = "wasm32-wasip2";
+/// Their packages, and what they are called here. Not by one cargo: it would give the first one features that only the second wants.
+const COMPONENTS: [(&str, &str); 2] = [
+    ("urlfetch-component", "urlfetch.wasm"),
+    ("urlfetch-deferred-component", "urlfetch-deferred.wasm"),
+];
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -17,25 +22,27 @@ fn main() {
     for path in ["guest", "wit", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
-    let out =
-        PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("urlfetch.wasm");
-    let built = build(root).and_then(|wasm| {
-        let stripped =
-            strip(&wasm).map_err(|error| format!("the component is not well-formed: {error}"))?;
-        fs::write(&out, stripped)
-            .map_err(|error| format!("cannot write {}: {error}", out.display()))
-    });
-    if let Err(reason) = built {
-        // One line that cargo prints as an error of its own, and no dump of this script.
-        println!("cargo::error={reason}");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    for (package, name) in COMPONENTS {
+        let out = out.join(name);
+        let built = build(root, package).and_then(|wasm| {
+            let stripped = strip(&wasm)
+                .map_err(|error| format!("the component is not well-formed: {error}"))?;
+            fs::write(&out, stripped)
+                .map_err(|error| format!("cannot write {}: {error}", out.display()))
+        });
+        if let Err(reason) = built {
+            // One line that cargo prints as an error of its own, and no dump of this script.
+            println!("cargo::error={reason}");
+        }
     }
 }
 
 /// Runs the nested cargo and reads what it made.
-fn build(root: &Path) -> Result<Vec<u8>, String> {
+fn build(root: &Path, package: &str) -> Result<Vec<u8>, String> {
     let target_dir = root.join("target").join("component");
     let mut command = cargo_build(root, &target_dir);
-    command.args(["--package", "urlfetch-component"]);
+    command.args(["--package", package]);
     command.args(["--profile", "component", "--target", TARGET]);
     let output = command
         .output()
@@ -57,7 +64,7 @@ fn build(root: &Path) -> Result<Vec<u8>, String> {
     let wasm = target_dir
         .join(TARGET)
         .join("component")
-        .join("urlfetch_component.wasm");
+        .join(format!("{}.wasm", package.replace('-', "_")));
     fs::read(&wasm).map_err(|error| format!("cannot read {}: {error}", wasm.display()))
 }
 

@@ -1,6 +1,6 @@
 //! Composing: an application, its libraries, and one instance of our component for all of them.
 
-use crate::COMPONENT;
+use crate::{COMPONENT, DEFERRED_COMPONENT};
 use wac_graph::types::{Package, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId, Processor};
 
@@ -31,13 +31,18 @@ impl ComposeError {
     }
 }
 
-/// Satisfies every import of `urlfetch:rpc` in `app` and `libs` from one instance of [`COMPONENT`], which they share.
+/// The packages that are put in.
+const RPC: &str = "urlfetch:rpc";
+const DEFERRED: &str = "urlfetch:deferred";
+
+/// Satisfies every import of `urlfetch:rpc` in `app` and `libs` from one instance of [`COMPONENT`], which they share. Where somebody imports
+/// `urlfetch:deferred` that no library exports, [`DEFERRED_COMPONENT`] is one more library.
 ///
 /// What a library exports satisfies what `app` and the other libraries import. Imports that nobody satisfies (WASI) stay imports;
 /// what `app` exports is exported.
 ///
 /// # Errors
-/// When a part is no component, nobody imports `urlfetch:rpc`, an import is of another version or type, or a library is of no use.
+/// When a part is no component, nobody imports `urlfetch:rpc` or `urlfetch:deferred`, an import is of another version or type, or a library is of no use.
 pub fn compose(app: Part, libs: Vec<Part>) -> Result<Vec<u8>, ComposeError> {
     compose_with(COMPONENT, app, libs)
 }
@@ -81,19 +86,35 @@ fn compose_with(component: &[u8], app: Part, libs: Vec<Part>) -> Result<Vec<u8>,
         parts.push(place(&mut graph, &format!("urlfetch:lib{number}"), lib)?);
     }
 
+    let wants = |part: &Placed, side| {
+        let names = names(&graph, part.package, side);
+        names.iter().any(|name| is_of(DEFERRED, name))
+    };
+    if parts.iter().any(|part| wants(part, Side::Imports))
+        && !parts[1..].iter().any(|lib| wants(lib, Side::Exports))
+    {
+        let deferred = Part {
+            name: format!("the {DEFERRED} component"),
+            bytes: DEFERRED_COMPONENT.to_vec(),
+        };
+        parts.push(place(&mut graph, "urlfetch:deferred-component", deferred)?);
+    }
+
     let mut served = false;
     for consumer in 0..parts.len() {
         for import in names(&graph, parts[consumer].package, Side::Imports) {
-            let supplier = if import.starts_with("urlfetch:rpc/") {
+            let supplier = if is_of(RPC, &import) {
                 served = true;
-                let export = find(&graph, ours.package, &import).ok_or_else(|| {
-                    mismatch(&graph, &parts[consumer].name, &import, ours.package)
-                })?;
+                let export = find(&graph, ours.package, &import)
+                    .ok_or_else(|| mismatch(&graph, &parts[consumer].name, &import, &ours))?;
                 Some((ours.node, export))
             } else {
                 let found = (1..parts.len())
                     .filter(|lib| *lib != consumer)
                     .find_map(|lib| Some((lib, find(&graph, parts[lib].package, &import)?)));
+                if let (None, true, Some(last)) = (&found, is_of(DEFERRED, &import), parts.last()) {
+                    return Err(mismatch(&graph, &parts[consumer].name, &import, last));
+                }
                 found.map(|(lib, export)| {
                     parts[lib].used = true;
                     (parts[lib].node, export)
@@ -113,7 +134,7 @@ fn compose_with(component: &[u8], app: Part, libs: Vec<Part>) -> Result<Vec<u8>,
         };
         return Err(ComposeError::new(
             &app.name,
-            format!("imports no urlfetch:rpc{also}"),
+            format!("imports no {RPC}{also}"),
         ));
     }
     if let Some(idle) = libs.iter().find(|lib| !lib.used) {
@@ -214,16 +235,23 @@ fn find(graph: &CompositionGraph, package: PackageId, import: &str) -> Option<St
         .cloned()
 }
 
-/// What to say when an import of urlfetch:rpc is not among our exports.
-fn mismatch(graph: &CompositionGraph, name: &str, import: &str, ours: PackageId) -> ComposeError {
-    let exports = names(graph, ours, Side::Exports);
+/// Whether a name is one of a package's.
+fn is_of(package: &str, name: &str) -> bool {
+    name.strip_prefix(package)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// What to say when an import of one of our packages is not among the exports of what is put in.
+fn mismatch(graph: &CompositionGraph, name: &str, import: &str, ours: &Placed) -> ComposeError {
+    let package = import.split('/').next().unwrap_or(import);
+    let exports = names(graph, ours.package, Side::Exports);
     let version = exports
         .iter()
         .find_map(|export| Some(export.split_once('@')?.1))
         .unwrap_or("unknown");
     ComposeError::new(
         name,
-        format!("imports {import}, but this component is urlfetch:rpc@{version}"),
+        format!("imports {import}, but this component is {package}@{version}"),
     )
 }
 

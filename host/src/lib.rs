@@ -34,7 +34,7 @@ mod tasks;
 mod world;
 
 pub use clock::{TokioClock, run_in_virtual_time};
-pub use component::COMPONENT;
+pub use component::{COMPONENT, DEFERRED_COMPONENT};
 pub use compose::{ComposeError, Part, compose};
 pub use error::HostError;
 pub use fault::Fault;

@@ -271,6 +271,7 @@ fn an_example_needs_nothing_but_wasi_and_serves_http() {
         (imported, SERVED_02),
         (linked, SERVED_02),
         (std::fs::read(programs::PROXY).unwrap(), SERVED_02),
+        (std::fs::read(programs::DEFERRED).unwrap(), SERVED_02),
         (composed(programs::SPIN_SERVICE, &[]), SERVED_03),
     ];
     for (wasm, served) in examples {

@@ -1,7 +1,7 @@
 //! What the component promises: its WIT, and what it asks of a host.
 
 use std::path::Path;
-use urlfetch_host::COMPONENT;
+use urlfetch_host::{COMPONENT, DEFERRED_COMPONENT};
 use urlfetch_tests::check_golden;
 use wit_component::WitPrinter;
 use wit_parser::decoding::{DecodedWasm, decode};
@@ -22,8 +22,12 @@ fn component() -> DecodedWasm {
 }
 
 fn wit() -> (Resolve, wit_parser::PackageId) {
+    wit_of("../wit")
+}
+
+fn wit_of(folder: &str) -> (Resolve, wit_parser::PackageId) {
     let mut resolve = Resolve::default();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let (package, _) = resolve.push_dir(folder).expect("wit/ parses");
     (resolve, package)
 }
@@ -115,4 +119,58 @@ fn the_wit_package_has_a_world_to_be_and_a_world_to_include() {
     );
     assert!(keys(&theirs.imports).contains(&"urlfetch:rpc/fetch@0.2.0".to_owned()));
     assert!(theirs.exports.is_empty());
+}
+
+/// It is plugged into applications: whatever else it asked for, they would have to ask of their host.
+#[test]
+fn the_component_of_deferred_tasks_imports_ours_and_what_a_program_has() {
+    let decoded = decode(DEFERRED_COMPONENT).expect("the embedded bytes are a component");
+    let DecodedWasm::Component(resolve, world) = &decoded else {
+        panic!("a WIT package, and no component");
+    };
+    let names = |items: &wit_parser::IndexMap<WorldKey, wit_parser::WorldItem>| {
+        let names = items.keys().map(|key| resolve.name_world_key(key));
+        names.collect::<Vec<_>>()
+    };
+    let world = &resolve.worlds[*world];
+    for import in names(&world.imports) {
+        let known = [
+            "urlfetch:rpc/",
+            "wasi:cli/",
+            "wasi:clocks/",
+            "wasi:io/",
+            "wasi:random/",
+        ];
+        assert!(
+            known.iter().any(|known| import.starts_with(known)),
+            "{import}"
+        );
+    }
+    let exports =
+        ["types", "tasks", "deliveries"].map(|name| format!("urlfetch:deferred/{name}@0.2.0"));
+    assert_eq!(names(&world.exports), exports);
+}
+
+#[test]
+fn the_component_of_deferred_tasks_exports_what_the_golden_says_and_the_wit_package_has() {
+    let (wit, package) = wit_of("../wit/deferred");
+    let decoded = decode(DEFERRED_COMPONENT).expect("the embedded bytes are a component");
+    let resolve = decoded.resolve();
+    let ours = resolve
+        .packages
+        .iter()
+        .find(|(_, package)| package.name.to_string() == "urlfetch:deferred@0.2.0");
+    let (ours, _) = ours.expect("it exports urlfetch:deferred@0.2.0");
+    check_golden("urlfetch-deferred.wit", &printed(resolve, ours));
+    let functions = |resolve: &Resolve, package: wit_parser::PackageId| {
+        let interfaces = resolve.packages[package].interfaces.iter();
+        let functions = interfaces.flat_map(|(name, interface)| {
+            let functions = resolve.interfaces[*interface].functions.keys();
+            functions.map(move |function| format!("{name}/{function}"))
+        });
+        functions.collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(functions(&wit, package), functions(resolve, ours));
+    let worlds = &wit.packages[package].worlds;
+    assert_eq!(worlds.keys().collect::<Vec<_>>(), ["deferred", "imports"]);
 }

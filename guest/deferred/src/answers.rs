@@ -1,8 +1,8 @@
 //! What the task service's answers mean.
 use serde_json::Value;
-use urlfetch::{ErrorKind, Response};
+use urlfetch::ErrorKind;
 
-use crate::Error;
+use crate::{Answered, Error};
 
 /// What an answer to create means.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) enum Created {
 }
 
 /// What an answer to create means.
-pub(crate) fn of_create(response: &Response) -> Created {
+pub(crate) fn of_create(response: &Answered) -> Created {
     let error = || of_status(response);
     match response.status {
         200..=299 => Created::Yes,
@@ -42,7 +42,7 @@ pub(crate) fn is_passing(error: &urlfetch::Error) -> bool {
     )
 }
 
-fn of_status(response: &Response) -> Error {
+fn of_status(response: &Answered) -> Error {
     let said: Option<Value> = serde_json::from_slice(&response.content).ok();
     let error = said.as_ref().map(|said| &said["error"]);
     let text = |name: &str| error.and_then(|error| error[name].as_str()).unwrap_or("");

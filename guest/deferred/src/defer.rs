@@ -1,19 +1,15 @@
 //! `defer`: a call, and what is said of its task, into a task of the queue.
 use std::time::{Duration, SystemTime};
 
-use urlfetch::{Client, Request, Response};
+use urlfetch::{Client, Request};
 
 use crate::{
-    Call, Error, Retry, Settings,
-    answers::{self, Created},
-    task::{Draft, Ready},
+    Answered, Call, Carrier, Error, Failed, Question, Retry, Settings, answers, create::create,
+    task::Draft,
 };
 
 /// Seconds that the task service may take to answer.
 const DEADLINE: f64 = 10.0;
-/// How often it is asked, and how long after the first time it is asked again; twice as long before the third.
-const ATTEMPTS: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Has a call made later. Nothing happens before [`enqueue`](Defer::enqueue).
 pub fn defer(call: Call) -> Defer {
@@ -112,18 +108,62 @@ impl Defer {
     /// # Errors
     /// Everything in [`Error`].
     pub fn enqueue_by(self, client: &Client, settings: &Settings) -> Result<Enqueued, Error> {
+        let enqueued = self.enqueue_through(client, settings);
+        enqueued.map_err(|failed| match failed {
+            Failed::Task(error) => error,
+            Failed::Carrier(error) => Error::Fetch(error),
+        })
+    }
+
+    /// As [`enqueue`](Self::enqueue), where something else than the crate `urlfetch` asks the service.
+    ///
+    /// # Errors
+    /// Everything in [`Error`], but for [`Error::Fetch`], and what the carrier fails with.
+    pub fn enqueue_through<C: Carrier>(
+        self,
+        carrier: &C,
+        settings: &Settings,
+    ) -> Result<Enqueued, Failed<C::Error>> {
         let body = self.call.body?;
         let is_ours = self.draft.name.is_none();
         let task = self
             .draft
             .ready(&body, settings, own_name()?, SystemTime::now())?;
-        let attempts = if is_ours { ATTEMPTS } else { 1 };
-        create(client, settings, &task, attempts)?;
+        create(carrier, settings, &task, is_ours)?;
         Ok(Enqueued {
             queue: task.queue,
             name: task.id,
             eta: task.eta,
         })
+    }
+}
+
+impl Carrier for Client {
+    type Error = urlfetch::Error;
+
+    fn ask(&self, question: &Question) -> Result<Answered, Self::Error> {
+        let mut request = match &question.body {
+            Some(body) => Request::post(&*question.url, body.clone()),
+            None => Request::get(&*question.url),
+        }
+        .with_follow_redirects(false);
+        for (name, value) in &question.headers {
+            request = request.with_header(*name, value.clone());
+        }
+        let rpc = self.rpc().deadline(DEADLINE).fetch(&request)?;
+        let response = rpc.into_result()?;
+        Ok(Answered {
+            status: response.status,
+            content: response.content,
+        })
+    }
+
+    fn is_passing(&self, error: &Self::Error) -> bool {
+        answers::is_passing(error)
+    }
+
+    fn pause(&self, length: Duration) -> Result<(), Self::Error> {
+        self.block_on(self.sleep(length))
     }
 }
 
@@ -142,60 +182,4 @@ fn own_name() -> Result<String, Error> {
     getrandom::fill(&mut bits)
         .map_err(|error| Error::InvalidTask(format!("no random bits for a name: {error}")))?;
     Ok(format!("{:032x}", u128::from_be_bytes(bits)))
-}
-
-fn create(client: &Client, settings: &Settings, task: &Ready, attempts: u32) -> Result<(), Error> {
-    let url = format!("{}/v2/{}/tasks", settings.api, task.queue);
-    let request = Request::post(url, task.json.to_string())
-        .with_header("content-type", "application/json")
-        .with_follow_redirects(false);
-    let mut pause = PAUSE;
-    for attempt in 1.. {
-        let failed = match fetch(client, settings, &request) {
-            Ok(response) => match answers::of_create(&response) {
-                Created::Yes => return Ok(()),
-                // An attempt before this one was heard: nobody else knows the name.
-                Created::NameTaken if attempt > 1 => return Ok(()),
-                Created::NameTaken => return Err(taken(client, settings, task)),
-                Created::No(error) => return Err(error),
-                Created::Later(error) => error,
-            },
-            Err(error) if answers::is_passing(&error) => Error::Fetch(error),
-            Err(error) => return Err(Error::Fetch(error)),
-        };
-        if attempt >= attempts {
-            return Err(failed);
-        }
-        client.block_on(client.sleep(pause)).map_err(Error::Fetch)?;
-        pause *= 2;
-    }
-    unreachable!("the loop ends by itself");
-}
-
-/// Whether the task that has the name is there, or was.
-fn taken(client: &Client, settings: &Settings, task: &Ready) -> Error {
-    let url = format!("{}/v2/{}/tasks/{}", settings.api, task.queue, task.id);
-    let request = Request::get(url).with_follow_redirects(false);
-    match fetch(client, settings, &request) {
-        Ok(response) if response.status == 404 => Error::TombstonedTask,
-        _ => Error::TaskAlreadyExists,
-    }
-}
-
-fn fetch(
-    client: &Client,
-    settings: &Settings,
-    request: &Request,
-) -> Result<Response, urlfetch::Error> {
-    let request = match &settings.token {
-        Some(token) => &request
-            .clone()
-            .with_header("authorization", format!("Bearer {}", token.0)),
-        None => request,
-    };
-    client
-        .rpc()
-        .deadline(DEADLINE)
-        .fetch(request)?
-        .into_result()
 }

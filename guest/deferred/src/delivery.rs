@@ -117,6 +117,11 @@ impl Task {
         &self.body
     }
 
+    /// The same, for who needs nothing else of the task.
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
     /// The value of a header; the first when there are more. The envelope is not over it, `content-type` excepted: where the host lets
     /// strangers in, a delivery that somebody has seen can come again with other headers.
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -39,6 +39,11 @@ struct Body<'a, A> {
 }
 
 impl Call {
+    /// A call in an encoding of the caller's: for a handler that reads [`Task::body`](crate::Task::body) itself.
+    pub const fn encoded(body: Vec<u8>) -> Self {
+        Self { body: Ok(body) }
+    }
+
     #[doc(hidden)]
     pub fn new(function: &str, arguments: &impl Serialize) -> Self {
         let encode = || {

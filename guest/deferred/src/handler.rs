@@ -1,7 +1,7 @@
 //! The handler: a delivery, checked, run, and what came of it as an answer for the queue.
 use std::time::SystemTime;
 
-use crate::{Delivery, Error, Failure, Functions, Keys, Settings, Task};
+use crate::{Delivery, Error, Failure, Functions, Keys, Task};
 
 /// What the queue is answered, as text/plain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub trait Handler {
     /// # Errors
     /// [`Error::Settings`] when there are none; then no delivery is believed.
     fn keys(&self) -> Result<Keys, Error> {
-        Settings::keys_from_env()
+        Keys::from_env()
     }
 
     /// Makes the call of a task.

@@ -70,6 +70,7 @@
 #![deny(unsafe_code)]
 
 mod answers;
+mod create;
 mod defer;
 mod delivery;
 mod envelope;
@@ -80,6 +81,7 @@ mod handler;
 mod settings;
 mod task;
 
+pub use create::{Answered, Carrier, Failed, Question};
 pub use defer::{Defer, Enqueued, defer};
 pub use delivery::{Delivery, Task};
 pub use envelope::{Forgery, Keys};

@@ -83,8 +83,18 @@ impl Settings {
         })
     }
 
-    /// The keys alone.
-    pub(crate) fn keys_from_env() -> Result<Keys, Error> {
+    /// The origin of the Cloud Tasks API.
+    pub fn api(&self) -> &str {
+        &self.api
+    }
+}
+
+impl Keys {
+    /// Those of the environment: what checks deliveries needs nothing else of the settings.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when there are none, or they are wrong.
+    pub fn from_env() -> Result<Self, Error> {
         keys(std::env::var(KEYS).ok())
     }
 }

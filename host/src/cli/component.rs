@@ -1,27 +1,36 @@
-//! `urlfetch component`: writes the component that this program carries.
+//! `urlfetch component`: writes a component that this program carries.
 
 use super::amount::grouped;
 use super::{Refusal, Verdict, output};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
-use urlfetch_host::COMPONENT;
+use urlfetch_host::{COMPONENT, DEFERRED_COMPONENT};
 
 /// Write the urlfetch component to a file.
 ///
-/// It exports urlfetch:rpc/{types,fetch} and imports only what every WASI 0.2 host with wasi:http offers.
+/// It exports urlfetch:rpc/{types,fetch} and imports only what every WASI 0.2 host with wasi:http offers. `urlfetch compose` and `urlfetch
+/// serve` put it in by themselves; other tools need the file.
 #[derive(clap::Args)]
 pub(crate) struct ComponentArgs {
     /// The file to write; - is standard output.
     #[arg(short, long, value_name = "FILE")]
     output: String,
+    /// Write the component of urlfetch:deferred instead, which imports urlfetch:rpc and wasi:cli.
+    #[arg(long)]
+    deferred: bool,
 }
 
 /// Writes it, and says on stderr how large it is.
 pub(crate) fn run(args: &ComponentArgs) -> Result<Verdict, Refusal> {
-    output::write_file(&args.output, COMPONENT)?;
+    let component = if args.deferred {
+        DEFERRED_COMPONENT
+    } else {
+        COMPONENT
+    };
+    output::write_file(&args.output, component)?;
     if args.output != "-" {
-        eprintln!("{}", sizes(&args.output, COMPONENT)?);
+        eprintln!("{}", sizes(&args.output, component)?);
     }
     Ok(Verdict::Succeeded)
 }

@@ -4,7 +4,7 @@ use super::amount::grouped;
 use super::{Refusal, Verdict, output};
 use urlfetch_host::{Part, compose};
 
-/// Satisfy every import of urlfetch:rpc in an application from one instance of the component.
+/// Satisfy every import of urlfetch:rpc, and of urlfetch:deferred, in an application from one instance of each component.
 ///
 /// Libraries are components too: what they export satisfies what APP and the other libraries import, and they share the one
 /// instance, so that an rpc made by one can be handed to another. Imports that nobody satisfies (WASI) stay imports; what APP

@@ -3,12 +3,17 @@
 use super::{Part, compose, compose_with};
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
-use wit_parser::{ManglingAndAbi, Resolve};
+use wit_parser::{ManglingAndAbi, PackageId, Resolve};
 
 const FETCH: &str = include_str!("../../../wit/fetch.wit");
 const TYPES: &str = include_str!("../../../wit/types.wit");
 const WORLDS: &str = include_str!("../../../wit/worlds.wit");
 const POLL: &str = include_str!("../../../wit/deps/io/poll.wit");
+
+const DEFERRED_TYPES: &str = include_str!("../../../wit/deferred/types.wit");
+const TASKS: &str = include_str!("../../../wit/deferred/tasks.wit");
+const DELIVERIES: &str = include_str!("../../../wit/deferred/deliveries.wit");
+const DEFERRED_WORLDS: &str = include_str!("../../../wit/deferred/worlds.wit");
 
 /// An application and a library that hand an rpc to each other.
 const GUESTS: &str = "
@@ -44,9 +49,23 @@ fn dummy(package: &str, world: &str, edit: fn(&str) -> String) -> Vec<u8> {
         .unwrap();
     let guests = resolve.push_str("guests.wit", &edit(GUESTS)).unwrap();
     let package = if package == "rpc" { rpc } else { guests };
+    of_world(&resolve, package, world)
+}
+
+/// A dummy of a world that imports `urlfetch:deferred` of a version.
+fn deferring(version: &str) -> Part {
+    let mut resolve = Resolve::default();
+    let texts = [DEFERRED_TYPES, TASKS, DELIVERIES, DEFERRED_WORLDS]
+        .map(|text| text.replacen("package urlfetch:deferred", "// package", 1));
+    let text = format!("package urlfetch:deferred@{version};\n{}", texts.concat());
+    let package = resolve.push_str("deferred.wit", &text).unwrap();
+    part("app.wasm", of_world(&resolve, package, "imports"))
+}
+
+fn of_world(resolve: &Resolve, package: PackageId, world: &str) -> Vec<u8> {
     let world = resolve.select_world(&[package], Some(world)).unwrap();
-    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    let mut module = dummy_module(resolve, world, ManglingAndAbi::Standard32);
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8, false).unwrap();
     ComponentEncoder::default()
         .validate(true)
         .module(&module)
@@ -213,5 +232,20 @@ fn the_embedded_component_composes_and_adds_only_its_own_imports() {
     assert_eq!(
         (imports.as_slice(), nested),
         (wanted.map(str::to_owned).as_slice(), 3)
+    );
+}
+
+#[test]
+fn where_urlfetch_deferred_is_imported_its_component_is_put_in() {
+    let (imports, nested) = shape(&compose(deferring("0.2.0"), vec![]).unwrap());
+    let of_wasi = imports.iter().all(|import| import.starts_with("wasi:"));
+    assert!(of_wasi, "{imports:?}");
+    assert_eq!(nested, 3, "ours, that of deferred tasks, the application");
+    let line = compose(deferring("0.3.0"), vec![])
+        .expect_err("must not compose")
+        .to_string();
+    assert_eq!(
+        line,
+        "'app.wasm': imports urlfetch:deferred/types@0.3.0, but this component is urlfetch:deferred@0.2.0"
     );
 }

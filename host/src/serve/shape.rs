@@ -40,9 +40,9 @@ impl Shape {
 
     /// Whether it wants to be composed with us.
     pub(super) fn imports_urlfetch(&self) -> bool {
-        self.imports
-            .iter()
-            .any(|name| name.starts_with("urlfetch:rpc/"))
+        let ours = ["urlfetch:rpc/", "urlfetch:deferred/"];
+        let mut names = self.imports.iter();
+        names.any(|name| ours.iter().any(|ours| name.starts_with(ours)))
     }
 
     /// Whether anything of WASI 0.3 is among its imports and exports: then its instances run tasks of their own.

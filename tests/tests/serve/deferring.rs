@@ -30,6 +30,13 @@ impl File {
         File(folder)
     }
 
+    /// A folder beside it.
+    pub(super) fn folder(&self) -> PathBuf {
+        let folder = self.0.join("lent");
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        folder
+    }
+
     /// Opens it as soon as the last server has closed it.
     pub(super) async fn open(&self) -> Tasks {
         loop {

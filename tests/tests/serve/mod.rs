@@ -3,6 +3,7 @@
 mod client;
 mod cloud_tasks;
 mod console;
+mod deferred;
 mod deferring;
 mod delivering;
 mod examples;
