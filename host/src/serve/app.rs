@@ -84,7 +84,17 @@ impl App {
         Needs::of_anything().reserve(1, &mut config);
         let counting = Engine::new(&config).map_err(failed)?;
         let component = Component::from_binary(&counting, &wasm).map_err(failed)?;
-        let pre = linked(&component, &shape).map_err(failed)?;
+        let pre = linked(&component, &shape).map_err(|error| {
+            let kind = component.component_type();
+            let mut imports = kind.imports(&counting).map(|(import, _)| import);
+            // What is of WASI and yet not here, wasmtime names as well as we could.
+            match imports.find(|import| !import.starts_with("wasi:")) {
+                Some(import) => unfit(format!(
+                    "imports {import}, which is neither WASI nor urlfetch:rpc: compose it first with a component that exports it"
+                )),
+                None => failed(error),
+            }
+        })?;
         let mut store = Store::new(&counting, Guest::nobody());
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = pre.instantiate_async(&mut store).await;

@@ -16,18 +16,23 @@ package test:served;
 world handler { include urlfetch:rpc/imports@0.2.0; export wasi:http/incoming-handler@0.2.0; }
 ";
 
-fn application() -> PathBuf {
+/// An application that cannot be had without somebody else's component.
+const DEPENDENT: &str = "
+package acme:things@1.2.0;
+interface store { get: func(key: string) -> string; }
+world handler { import store; export wasi:http/incoming-handler@0.2.0; }
+";
+
+/// The application of a world `handler`, in a file.
+fn application(name: &str, wit: &str) -> PathBuf {
     let mut resolve = Resolve::default();
     resolve.push_dir("../wit").unwrap();
-    let package = resolve.push_str("served.wit", HANDLER).unwrap();
+    let package = resolve.push_str("served.wit", wit).unwrap();
     let world = resolve.select_world(&[package], Some("handler")).unwrap();
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
     let mut encoder = ComponentEncoder::default();
-    file(
-        "handler.wasm",
-        &encoder.module(&module).unwrap().encode().unwrap(),
-    )
+    file(name, &encoder.module(&module).unwrap().encode().unwrap())
 }
 
 /// The name for a file of tasks, beside which there is a key of this mode.
@@ -44,12 +49,14 @@ fn beside_a_key(name: &str, key: &str, mode: u32) -> String {
 fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let (app, ours) = (application(), file("served-ours.wasm", COMPONENT));
-    let (app, ours) = (app.to_str().unwrap(), ours.to_str().unwrap());
+    let app = application("handler.wasm", HANDLER);
+    let dependent = application("dependent.wasm", DEPENDENT);
+    let ours = file("served-ours.wasm", COMPONENT);
+    let [app, dependent, ours] = [&app, &dependent, &ours].map(|path| path.to_str().unwrap());
     let key = format!("a:{}\n", "0".repeat(64));
     let open = beside_a_key("open", &key, 0o644);
     let broken = beside_a_key("broken", "", 0o600);
-    let cases: [(&[&str], &[&str]); 27] = [
+    let cases: [(&[&str], &[&str]); 28] = [
         (&["no-such.wasm"], &["APP 'no-such.wasm'", "No such file"]),
         (
             &["Cargo.toml"],
@@ -58,6 +65,10 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
         (
             &[ours],
             &["APP '", "served-ours.wasm'", "incoming-handler@0.2"],
+        ),
+        (
+            &["--no-cache", dependent],
+            &["APP '", "dependent.wasm'", "imports acme:things/store@1.2.0"],
         ),
         (
             &["--addr", &taken, "--no-cache", app],
@@ -164,7 +175,7 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
 #[test]
 fn credentials_that_are_none_are_refused_before_anything_is_served() {
     let account = file("account.json", br#"{"type": "external_account"}"#);
-    let app = application();
+    let app = application("handler.wasm", HANDLER);
     let ran = command()
         .args(["serve", "--tasks", "google", app.to_str().unwrap()])
         .env("GOOGLE_APPLICATION_CREDENTIALS", &account)
@@ -203,7 +214,7 @@ fn ask(address: SocketAddr, path: &str) -> String {
 #[cfg(unix)]
 fn it_says_where_it_listens_logs_one_line_for_each_request_and_ends_well_on_sigterm() {
     use rustix::process::{Pid, Signal, kill_process};
-    let app = application();
+    let app = application("handler.wasm", HANDLER);
     let mut serving = command()
         .args(["serve", "--addr", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
         .args(["--log", "json", "--no-cache", app.to_str().unwrap()])
@@ -241,7 +252,7 @@ fn it_says_where_it_listens_logs_one_line_for_each_request_and_ends_well_on_sigt
 
 #[test]
 fn tasks_are_looked_after_from_the_command_line_by_those_who_may_read_the_token() {
-    let app = application();
+    let app = application("handler.wasm", HANDLER);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("looked-after");
     let _ = std::fs::remove_dir_all(&folder);
     let (tasks, token) = (folder.join("tasks.db"), folder.join("tasks.token"));
