@@ -98,6 +98,23 @@ fn the_component_exports_the_interfaces_of_the_wit_package_and_nothing_is_missin
     }
 }
 
+/// Wasmtime before 41, its long-term line 36 among them, and cargo-component refuse a component that has such a name anywhere.
+#[test]
+fn no_word_of_a_name_begins_with_a_digit() {
+    let (resolve, package) = wit();
+    let text = printed(&resolve, package);
+    let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let names: Vec<&str> = names
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
+        .collect();
+    assert!(names.contains(&"set-max-redirects"));
+    let refused = names.iter().find(|name| {
+        name.split('-')
+            .any(|word| !word.starts_with(|c: char| c.is_ascii_alphabetic()))
+    });
+    assert_eq!(refused, None);
+}
+
 #[test]
 fn the_wit_package_has_a_world_to_be_and_a_world_to_include() {
     let (resolve, package) = wit();

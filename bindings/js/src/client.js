@@ -156,7 +156,7 @@ export class Client {
       setMaximumDeadline: [seconds, 'seconds'],
       setMaxInFlight: [whole, 'total', whole, 'perOrigin'],
       setMaxRedirects: [whole, 'hops'],
-      setFollow308: [flag, 'follow'],
+      setFollowPermanentRedirect: [flag, 'follow'],
       setMaxResponse: [whole, 'bytes'],
       setUrlLimits: [whole, 'maxLength', flag, 'anyPort'],
       setUserAgent: [optional(text), 'text'],

@@ -202,8 +202,8 @@ export class Client {
   setMaxInFlight(total: number, perOrigin: number): void;
   /** 5 at first, at most 100. */
   setMaxRedirects(hops: number): void;
-  /** Follow 308 like 307. Off at first. */
-  setFollow308(follow: boolean): void;
+  /** Follow 308 (Permanent Redirect) like 307. Off at first. */
+  setFollowPermanentRedirect(follow: boolean): void;
   /** The most bytes of decoded content that are kept. 32 MiB at first; at most 1 GiB. */
   setMaxResponse(bytes: number): void;
   /** How many bytes a URL may have, 10,240 at first and at most 20,480, and whether every port is fetched: else those of App Engine. */

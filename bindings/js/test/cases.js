@@ -309,7 +309,7 @@ export const cases = {
     const client = newClient();
     client.setMaximumDeadline(20);
     client.setMaxInFlight(10, 2);
-    client.setFollow308(true);
+    client.setFollowPermanentRedirect(true);
     client.setUrlLimits(2048, true);
     client.setUserAgent('test');
     client.setUserAgent(undefined);

@@ -168,8 +168,8 @@ impl Client {
         self.set(|policy| policy.set_max_redirects(hops))
     }
 
-    /// Follow 308 like 307. Off at first, as on App Engine.
-    pub fn set_follow_308(&self, follow: bool) -> Result<(), ErrorKind> {
+    /// Follow 308 (Permanent Redirect) like 307. Off at first, as on App Engine.
+    pub fn set_follow_permanent_redirect(&self, follow: bool) -> Result<(), ErrorKind> {
         self.set(|policy| {
             policy.follow_308 = follow;
             Ok(())

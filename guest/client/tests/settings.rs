@@ -109,7 +109,7 @@ fn a_sealed_client_refuses_every_change_but_what_it_serves() {
     assert_eq!(client.set_maximum_deadline(1.0), misuse);
     assert_eq!(client.set_max_in_flight(1, 1), misuse);
     assert_eq!(client.set_max_redirects(1), misuse);
-    assert_eq!(client.set_follow_308(true), misuse);
+    assert_eq!(client.set_follow_permanent_redirect(true), misuse);
     assert_eq!(client.set_max_response(1), misuse);
     assert_eq!(client.set_url_limits(1, true), misuse);
     assert_eq!(client.set_user_agent(None), misuse);

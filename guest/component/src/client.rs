@@ -60,7 +60,7 @@ impl GuestClient for Client {
         self.set(&mut |policy| policy.set_max_redirects(hops))
     }
 
-    fn set_follow_308(&self, follow: bool) -> Set {
+    fn set_follow_permanent_redirect(&self, follow: bool) -> Set {
         self.set(&mut |policy| {
             policy.follow_308 = follow;
             Ok(())

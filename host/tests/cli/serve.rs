@@ -68,7 +68,11 @@ fn what_cannot_be_served_is_refused_in_one_line_that_names_it() {
         ),
         (
             &["--no-cache", dependent],
-            &["APP '", "dependent.wasm'", "imports acme:things/store@1.2.0"],
+            &[
+                "APP '",
+                "dependent.wasm'",
+                "imports acme:things/store@1.2.0",
+            ],
         ),
         (
             &["--addr", &taken, "--no-cache", app],

@@ -221,7 +221,10 @@ impl Here {
             Setting::MaxRedirects(hops) => {
                 call!(self, client.call_set_max_redirects(client, hops))
             }
-            Setting::Follow308(follow) => call!(self, client.call_set_follow_308(client, follow)),
+            Setting::Follow308(follow) => call!(
+                self,
+                client.call_set_follow_permanent_redirect(client, follow)
+            ),
             Setting::MaxResponse(bytes) => {
                 call!(self, client.call_set_max_response(client, bytes))
             }

@@ -75,10 +75,10 @@ class Client:
         with asking("max_redirects"):
             self._raw.set_max_redirects(_u32("hops", hops))
 
-    def set_follow_308(self, follow: bool) -> None:
-        """Follow 308 like 307. Off at first: a 308 is then a result."""
-        with asking("follow_308"):
-            self._raw.set_follow_308(bool(follow))
+    def set_follow_permanent_redirect(self, follow: bool) -> None:
+        """Follow 308 (Permanent Redirect) like 307. Off at first: a 308 is then a result."""
+        with asking("follow_permanent_redirect"):
+            self._raw.set_follow_permanent_redirect(bool(follow))
 
     def set_max_response(self, size: int) -> None:
         """The most bytes of decoded content that are kept. 32 MiB at first; 1 byte to 1 GiB."""

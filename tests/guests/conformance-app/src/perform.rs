@@ -97,7 +97,7 @@ fn set(client: &Client, setting: Setting) -> Result<(), ErrorKind> {
         Setting::MaximumDeadline(seconds) => client.set_maximum_deadline(seconds),
         Setting::MaxInFlight(total, per_origin) => client.set_max_in_flight(total, per_origin),
         Setting::MaxRedirects(hops) => client.set_max_redirects(hops),
-        Setting::Follow308(follow) => client.set_follow_308(follow),
+        Setting::Follow308(follow) => client.set_follow_permanent_redirect(follow),
         Setting::MaxResponse(bytes) => client.set_max_response(bytes),
         Setting::UrlLimits(max_length, any_port) => client.set_url_limits(max_length, any_port),
         Setting::UserAgent(text) => client.set_user_agent(text.as_deref()),
