@@ -3,7 +3,7 @@
 use crate::Measure;
 use crate::figure::{Figure, Unit};
 use crate::guest::{Guest, Ran, World};
-use crate::peer::{Kind, PEERS, Peer};
+use crate::peer::{Kind, Peer};
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
 use serde::Deserialize;
@@ -16,21 +16,24 @@ pub(crate) const COUNTS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 /// A body that is kept.
 const LARGE: usize = 32 * 1024 * 1024;
 
-/// Counts it; nothing of a measure that takes time.
-pub(crate) fn measure(what: Measure) -> Result<Vec<Figure>> {
+/// Counts it, of the component and these; nothing of a measure that takes time.
+pub(crate) fn measure(what: Measure, peers: &[Peer]) -> Result<Vec<Figure>> {
     match what {
-        Measure::Size => sizes(),
-        Measure::Fuel => each_guest(fuel),
-        Measure::InFlight => each_guest(in_flight),
-        Measure::Kept => each_guest(kept),
+        Measure::Size => sizes(peers),
+        Measure::Fuel => each_guest(peers, fuel),
+        Measure::InFlight => each_guest(peers, in_flight),
+        Measure::Kept => each_guest(peers, kept),
         _ => Ok(Vec::new()),
     }
 }
 
 /// Over 0.2 only: a guest over 0.3 is scheduled by its host, and its counts do not say what they say of the others.
-fn each_guest(count: impl Fn(&Peer, &Guest) -> Result<Vec<Figure>>) -> Result<Vec<Figure>> {
+fn each_guest(
+    peers: &[Peer],
+    count: impl Fn(&Peer, &Guest) -> Result<Vec<Figure>>,
+) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for peer in &PEERS {
+    for peer in peers {
         if let Kind::Guest(_) = peer.kind {
             let guest = Guest::load(&peer.file(), World::Memory)?;
             figures.extend(count(peer, &guest).with_context(|| peer.name)?);
@@ -39,7 +42,7 @@ fn each_guest(count: impl Fn(&Peer, &Guest) -> Result<Vec<Figure>>) -> Result<Ve
     Ok(figures)
 }
 
-fn sizes() -> Result<Vec<Figure>> {
+fn sizes(peers: &[Peer]) -> Result<Vec<Figure>> {
     let mut figures = vec![
         Figure::exact(
             "size",
@@ -56,7 +59,7 @@ fn sizes() -> Result<Vec<Figure>> {
             gzipped(COMPONENT)?,
         ),
     ];
-    for peer in &PEERS {
+    for peer in peers {
         if let Kind::Guest(_) | Kind::Guest3(_) = peer.kind {
             let file = peer.file();
             let wasm = std::fs::read(&file).with_context(|| file.display().to_string())?;

@@ -153,7 +153,7 @@ fn run(cli: &Cli) -> Result<()> {
         let mut figures = Vec::new();
         for &measure in Measure::value_variants() {
             if measure.is_exact() {
-                figures.extend(exact::measure(measure)?);
+                figures.extend(exact::measure(measure, peer::OURS)?);
             }
         }
         return match cli.check {

@@ -94,6 +94,9 @@ pub(crate) const PEERS: [Peer; 10] = [
     ),
 ];
 
+/// Those of them that are urlfetch.
+pub(crate) const OURS: &[Peer] = PEERS.split_at(2).0;
+
 /// The floor.
 pub(crate) const FLOOR: &str = "raw";
 

@@ -1,6 +1,7 @@
 //! The report: what was measured now, what an earlier run has measured, and what is written of it.
 
 use crate::figure::{Figure, Unit};
+use crate::peer::PEERS;
 use crate::targets::{Target, judge};
 use crate::{Measure, Mode, exact, folder, markdown, plot, root, timed};
 use anyhow::{Context, Result};
@@ -48,7 +49,7 @@ pub(crate) fn measure(mode: Mode, only: &[Measure], resumes: bool) -> Result<Rep
         let of_this = if is_wanted && !is_done {
             eprintln!("== {}", measure.name());
             let measured = match measure.is_exact() {
-                true => exact::measure(measure),
+                true => exact::measure(measure, &PEERS),
                 false => timed::measure(measure, mode),
             };
             let kept = Kept {

@@ -140,7 +140,9 @@ impl<T: Transport, A: Audience> Driver<T, A> {
     /// `Misuse` on an idle rpc.
     pub fn wait(&mut self, rpc: RpcKey) -> Result<(), FetchError> {
         self.service.check_started(rpc)?;
-        self.act(|service, _| service.execute(rpc));
+        if self.service.state(rpc) == State::Running {
+            self.act(|service, _| service.execute(rpc));
+        }
         while self.service.state(rpc) == State::Running {
             self.step(Until::Forever, &[]);
         }
@@ -243,8 +245,11 @@ impl<T: Transport, A: Audience> Driver<T, A> {
     /// Drops an rpc and with it what it has out.
     pub fn drop_rpc(&mut self, rpc: RpcKey) {
         self.audience.ends(rpc);
-        if self.act(|service, _| service.drop_rpc(rpc)) {
+        if self.service.drop_rpc(rpc) {
             self.transport.end(rpc.index());
+        }
+        if self.service.has_to_send() {
+            self.send(self.transport.now());
         }
     }
 

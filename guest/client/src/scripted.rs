@@ -17,7 +17,7 @@ use urlfetch_core::{Event, Failure, Headers, Instant, Outgoing, url::Url};
 use crate::transport::{Pollable, Transport, Until, Woken};
 
 /// What the script gets to see of a request: its method, URL, headers and payload, as they would go out.
-pub type Seen = Outgoing;
+pub type Seen<'a> = Outgoing<'a>;
 
 /// What an origin answers, and when: a head, pieces of a body, an end, each some time after the one before.
 ///

@@ -1,5 +1,5 @@
 //! Waiting for one of several rpcs, or for all of them, and giving up on it. Semantics.md section 6.
-use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
+use alloc::{rc::Rc, vec::Vec};
 use core::cell::Cell;
 
 use urlfetch_core::{ErrorKind, FetchError, RpcKey, State};
@@ -211,23 +211,31 @@ pub fn wait_all<'a>(rpcs: impl IntoIterator<Item = &'a Rpc>) -> Result<(), Error
     for &key in &keys {
         driver.borrow().service.check_started(key)?;
     }
-    // A set: duplicates are harmless.
-    let mut left: BTreeMap<RpcKey, &Rpc> = keys.into_iter().zip(all).collect();
+    // By place: duplicates are harmless.
+    let mut left: Vec<Option<&Rpc>> = Vec::new();
+    for rpc in all {
+        let place = rpc.key.index();
+        if left.len() <= place {
+            left.resize(place + 1, None);
+        }
+        left[place] = Some(rpc);
+    }
     let mut log = Log::open(driver);
-    let mut finished: Vec<RpcKey> = left
-        .keys()
-        .copied()
-        .filter(|&key| driver.borrow().service.state(key) == State::Finishing)
-        .collect();
+    let mut finished = keys;
+    finished.retain(|&key| driver.borrow().service.state(key) == State::Finishing);
     loop {
         for key in finished {
-            if let Some(rpc) = left.remove(&key) {
+            if let Some(rpc) = left.get_mut(key.index()).and_then(Option::take) {
                 rpc.call_back()?;
             }
         }
-        let Some((&last, _)) = left.last_key_value() else {
+        while let Some(None) = left.last() {
+            left.pop();
+        }
+        let Some(Some(last)) = left.last() else {
             return Ok(());
         };
+        let last = last.key;
         driver.borrow_mut().act(|service, _| service.execute(last));
         finished = log.next();
     }

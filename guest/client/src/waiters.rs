@@ -20,7 +20,8 @@ pub(crate) struct Wakers(Vec<Waker>);
 
 impl Drop for Wakers {
     fn drop(&mut self) {
-        for waker in self.0.drain(..) {
+        // Not `drain`, which costs more to begin and end: mostly there is nobody.
+        for waker in mem::take(&mut self.0) {
             waker.wake();
         }
     }

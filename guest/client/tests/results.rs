@@ -179,7 +179,7 @@ fn credentials_go_to_another_origin_only_when_that_is_asked_for() {
                 Answer::redirect(302, "https://b.example/")
             })
             .on("https://b.example/", |seen| {
-                let names = seen.headers.iter().map(|(name, _)| name.as_str());
+                let names = seen.headers.iter().map(|(name, _)| *name);
                 Answer::new(200, names.collect::<Vec<_>>().join(" "))
             });
         let client = Client::with_transport(script);

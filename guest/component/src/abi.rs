@@ -5,10 +5,10 @@
 //! that does not compile (0.61 to 0.63, its issue 811).
 //!
 //! In memory, a record of the ABI is a `repr(C)` struct, a variant a `repr(C, u8)` enum, and a result belongs to us: the host reads it
-//! and gives the pointer back. So results are boxes here, and dropping one frees what is in it.
+//! and says when it has. Until then it does not call again, so that one place is enough for all results.
 #![allow(unsafe_code, reason = "the canonical ABI is about raw memory")]
 use alloc::{boxed::Box, string::String, vec::Vec};
-use core::{mem, ptr};
+use core::{cell::UnsafeCell, mem, mem::MaybeUninit, ptr};
 
 use urlfetch::{
     Method,
@@ -276,7 +276,16 @@ fn fetch(
     driver().take_outcome(rpc.0)
 }
 
-/// An export under its name, and the function by which the host gives its result back.
+/// Where every result lies until the host has read it.
+#[repr(align(8))]
+struct Place(UnsafeCell<[MaybeUninit<u8>; 96]>);
+
+// SAFETY: an instance has one thread.
+unsafe impl Sync for Place {}
+
+static PLACE: Place = Place(UnsafeCell::new([MaybeUninit::uninit(); 96]));
+
+/// An export under its name, and the function by which the host says that it has read the result.
 macro_rules! export {
     ($name:literal, $was_read:literal, ($($argument:ident: $type:ty),*) -> $result:ty $body:block) => {
         const _: () = {
@@ -285,17 +294,25 @@ macro_rules! export {
             /// here and leaves to us.
             #[unsafe(export_name = $name)]
             unsafe extern "C" fn export($($argument: $type),*) -> *mut $result {
-                // SAFETY: as said above.
-                let result = unsafe { $body };
-                Box::into_raw(Box::new(result))
+                const {
+                    assert!(size_of::<$result>() <= size_of::<Place>());
+                    assert!(align_of::<$result>() <= align_of::<Place>());
+                }
+                let place = PLACE.0.get().cast::<$result>();
+                // SAFETY: as said above; and the result before this one was read.
+                unsafe {
+                    let result = $body;
+                    place.write(result);
+                }
+                place
             }
 
             /// # Safety
             /// Called by the host only, once for each result.
             #[unsafe(export_name = $was_read)]
             unsafe extern "C" fn was_read(result: *mut $result) {
-                // SAFETY: `export` made it of a box.
-                drop(unsafe { Box::from_raw(result) });
+                // SAFETY: `export` wrote it there.
+                unsafe { result.drop_in_place() };
             }
         };
     };

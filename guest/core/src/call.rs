@@ -12,11 +12,11 @@ use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 use core::mem;
 
 use crate::{
-    ErrorKind, Failure, FetchError, Headers, Hop, Instant, Method, Phase, Policy, Request,
+    ErrorKind, Failure, FetchError, Headers, Hop, Instant, Method, Payload, Phase, Policy, Request,
     Response, Retry,
     content::{Content, Progress},
     gunzip::Decoder,
-    headers::{self, Additions},
+    headers::{self, Additions, Lines},
     redirect::{Attempt, Judgement},
     text::{decimal, number},
     url::{Url, UrlError},
@@ -24,15 +24,15 @@ use crate::{
 
 /// A request to hand to a transport, with everything decided.
 #[derive(Debug)]
-pub struct Outgoing {
+pub struct Outgoing<'a> {
     /// The method.
     pub method: Method,
     /// Where to.
-    pub url: Url,
+    pub url: &'a Url,
     /// What to send, complete except for `host`.
-    pub headers: Headers,
-    /// The body; empty for none. Shared, because a redirect may need it again.
-    pub payload: Rc<Vec<u8>>,
+    pub headers: Lines<'a>,
+    /// The body; empty for none.
+    pub payload: Payload,
     /// When the call ends: the transport's own timeouts should not outlast it.
     pub deadline: Instant,
 }
@@ -73,8 +73,10 @@ pub enum Want {
 enum Stage {
     Waiting,
     Asked,
-    Receiving(Box<(Response, Content)>),
+    Receiving(Response, Content),
     Done(Result<Response, FetchError>),
+    /// Done, and the outcome moved out.
+    Taken,
 }
 
 /// One call. Once done it stays so, whatever is fed.
@@ -86,7 +88,7 @@ pub struct Call {
     /// As asked for, with `headers` reduced to what may be sent, and `payload` moved out.
     request: Request,
     rejected: Vec<String>,
-    payload: Rc<Vec<u8>>,
+    payload: Payload,
     /// The method and URL of this hop; none when there was no valid URL.
     method: Method,
     url: Option<Url>,
@@ -120,7 +122,7 @@ impl Call {
             method: request.method,
             request,
             rejected,
-            payload: Rc::new(payload),
+            payload: payload.into(),
             url,
             hops: Vec::new(),
             received: 0,
@@ -152,10 +154,10 @@ impl Call {
         match &self.stage {
             Stage::Waiting => Want::Send,
             Stage::Asked => Want::Event { at_most: 0 },
-            Stage::Receiving(receiving) => Want::Event {
-                at_most: receiving.1.appetite(),
+            Stage::Receiving(_, content) => Want::Event {
+                at_most: content.appetite(),
             },
-            Stage::Done(_) => Want::Nothing,
+            Stage::Done(_) | Stage::Taken => Want::Nothing,
         }
     }
 
@@ -182,7 +184,7 @@ impl Call {
     /// Decoded bytes of content so far.
     pub fn received(&self) -> u64 {
         match &self.stage {
-            Stage::Receiving(receiving) => receiving.1.len() as u64,
+            Stage::Receiving(_, content) => content.len() as u64,
             _ => self.received,
         }
     }
@@ -192,7 +194,7 @@ impl Call {
         &self.rejected
     }
 
-    /// How it ended; none while it runs.
+    /// How it ended; none while it runs, and none after it was taken.
     pub fn outcome(&self) -> Option<&Result<Response, FetchError>> {
         match &self.stage {
             Stage::Done(outcome) => Some(outcome),
@@ -212,20 +214,31 @@ impl Call {
         }
     }
 
-    /// How it ended, moved out; none while it runs. What stays in its place is `Misuse`.
+    /// How it ended, moved out; none as [`outcome`](Self::outcome).
     pub fn take_outcome(&mut self) -> Option<Result<Response, FetchError>> {
-        let Stage::Done(outcome) = &mut self.stage else {
+        let Stage::Done(_) = &self.stage else {
             return None;
         };
-        let taken = FetchError::local(ErrorKind::Misuse, "the result was taken before");
-        Some(mem::replace(outcome, Err(taken)))
+        match mem::replace(&mut self.stage, Stage::Taken) {
+            Stage::Done(outcome) => Some(outcome),
+            _ => None,
+        }
     }
 
     /// The next exchange, when it [wants](Self::want) to be sent.
-    pub fn send(&mut self, now: Instant) -> Option<Outgoing> {
+    pub fn send(&mut self, now: Instant) -> Option<Outgoing<'_>> {
         let (Stage::Waiting, Some(url)) = (&self.stage, &self.url) else {
             return None;
         };
+        self.hops.reserve_exact(1);
+        self.hops.push(Hop {
+            url: url.as_str().into(),
+            status: 0,
+            started_at: now,
+            head_at: None,
+            ended_at: None,
+        });
+        self.stage = Stage::Asked;
         let given = |name| headers::get(&self.request.headers, name).is_some();
         let form =
             self.method == Method::Post && !self.payload.is_empty() && !given("content-type");
@@ -235,26 +248,13 @@ impl Call {
             form,
             content_length: self.method.has_payload().then_some(self.payload.len()),
         };
-        let outgoing = Outgoing {
+        Some(Outgoing {
             method: self.method,
             headers: headers::assemble(&self.request.headers, &additions),
-            url: url.clone(),
-            payload: if self.method.has_payload() {
-                Rc::clone(&self.payload)
-            } else {
-                Rc::default()
-            },
+            url,
+            payload: self.payload.clone(),
             deadline: self.deadline,
-        };
-        self.hops.push(Hop {
-            url: url.as_str().into(),
-            status: 0,
-            started_at: now,
-            head_at: None,
-            ended_at: None,
-        });
-        self.stage = Stage::Asked;
-        Some(outgoing)
+        })
     }
 
     /// Takes what the transport saw. What does not fit the stage is ignored.
@@ -315,6 +315,10 @@ impl Call {
                             .headers
                             .retain(|(name, _)| !headers::is_credential(name));
                     }
+                    if !method.has_payload() {
+                        // It is a GET from now on.
+                        self.payload = Payload::default();
+                    }
                     self.method = method;
                     self.url = Some(url);
                     self.end_hop(now);
@@ -362,17 +366,17 @@ impl Call {
             }
         }
         let content = Content::new(self.policy.max_response(), declared, decoder);
-        self.stage = Stage::Receiving(Box::new((response, content)));
+        self.stage = Stage::Receiving(response, content);
         if bodiless {
             self.deliver(now);
         }
     }
 
     fn handle_piece(&mut self, piece: Vec<u8>, now: Instant) {
-        let Stage::Receiving(receiving) = &mut self.stage else {
+        let Stage::Receiving(_, content) = &mut self.stage else {
             return;
         };
-        match receiving.1.push(piece) {
+        match content.push(piece) {
             Ok(Progress::More) => {}
             Ok(Progress::Full) => self.deliver(now),
             Err((kind, phase, detail)) => self.fail(kind, phase, &[detail], now),
@@ -380,10 +384,10 @@ impl Call {
     }
 
     fn handle_end(&mut self, now: Instant) {
-        let Stage::Receiving(receiving) = &self.stage else {
+        let Stage::Receiving(_, content) = &self.stage else {
             return;
         };
-        match receiving.1.end() {
+        match content.end() {
             Ok(()) => self.deliver(now),
             Err((kind, phase, detail)) => {
                 self.fail(kind, phase, &[detail], now);
@@ -399,20 +403,19 @@ impl Call {
 
     /// The answer is as complete as it will be.
     fn deliver(&mut self, now: Instant) {
-        let Stage::Receiving(receiving) = &mut self.stage else {
+        let Stage::Receiving(response, content) = &mut self.stage else {
             return;
         };
-        let (response, content) = &mut **receiving;
         let mut response = mem::take(response);
         (response.content, response.was_truncated) = content.take();
         if self.method != Method::Head {
-            let length = decimal(response.content.len()).into_bytes();
-            for (_, value) in response
-                .headers
-                .iter_mut()
-                .filter(|(name, _)| name == "content-length")
-            {
-                value.clone_from(&length);
+            let length = response.content.len();
+            for (name, value) in &mut response.headers {
+                let says_so =
+                    || number(value, 10) == Some(length as u64) && !value.starts_with(b"0");
+                if name == "content-length" && !says_so() {
+                    *value = decimal(length).into_bytes();
+                }
             }
         }
         let kept = response.content.len() as u64;
@@ -429,7 +432,7 @@ impl Call {
     }
 
     fn handle_failure(&mut self, failure: Failure, now: Instant) {
-        if !matches!(self.stage, Stage::Asked | Stage::Receiving(_)) {
+        if !matches!(self.stage, Stage::Asked | Stage::Receiving(..)) {
             return;
         }
         let verdict = failure.code.verdict();
@@ -459,7 +462,7 @@ impl Call {
     /// Ends the call as the service says: by a code of App Engine's, 1 to 13, or by one that nobody knows, which is passed on with its
     /// detail (semantics.md 9.2). Harmless when it is done.
     pub fn handle_raised(&mut self, code: u32, detail: &str, now: Instant) {
-        if matches!(self.stage, Stage::Done(_)) {
+        if self.want() == Want::Nothing {
             return;
         }
         let kind = ErrorKind::of_code(code);
@@ -474,7 +477,7 @@ impl Call {
 
     /// Ends the call when its deadline has passed. Harmless at any other time.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if now < self.deadline || matches!(self.stage, Stage::Done(_)) {
+        if now < self.deadline || self.want() == Want::Nothing {
             return;
         }
         let phase = self.phase();
@@ -487,7 +490,7 @@ impl Call {
 
     /// Ends the call. True when it was still running.
     pub fn cancel(&mut self, now: Instant) -> bool {
-        if matches!(self.stage, Stage::Done(_)) {
+        if self.want() == Want::Nothing {
             return false;
         }
         let phase = self.phase();
@@ -501,8 +504,8 @@ impl Call {
             Stage::Waiting if self.hops.is_empty() => Phase::Queued,
             Stage::Waiting => Phase::Redirect,
             Stage::Asked => Phase::Request,
-            Stage::Receiving(_) => Phase::Body,
-            Stage::Done(_) => Phase::Local,
+            Stage::Receiving(..) => Phase::Body,
+            Stage::Done(_) | Stage::Taken => Phase::Local,
         }
     }
 
@@ -525,7 +528,7 @@ impl Call {
         self.end_hop(now);
         self.stage = Stage::Done(outcome);
         // What only a further hop would need.
-        self.payload = Rc::default();
+        self.payload = Payload::default();
         self.request.headers = Vec::new();
     }
 

@@ -1,10 +1,13 @@
 //! Header lines: which ones a caller may send, and what goes out on each hop. Semantics.md section 11 and 21.3.
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use crate::text::{decimal, join, shown};
 
 /// Header lines in order, repeats kept. Names are ASCII and caseless; values are bytes.
 pub type Headers = Vec<(String, Vec<u8>)>;
+
+/// Header lines as they go out, copied only where they are put together.
+pub type Lines<'a> = Vec<(&'a str, Cow<'a, [u8]>)>;
 
 /// The most bytes of header lines a request may have, each line counted with four more for its punctuation (semantics.md 12.3).
 pub const MAX_HEADER_SECTION: usize = 16 * 1024;
@@ -118,33 +121,35 @@ pub(crate) struct Additions<'a> {
 }
 
 /// The lines of one hop: the caller's in their order, then what the service adds (11.2 to 11.5).
-pub(crate) fn assemble(kept: &[(String, Vec<u8>)], add: &Additions<'_>) -> Headers {
-    let mut lines: Headers = Vec::with_capacity(kept.len() + 4);
-    let mut agent_is_given = false;
+pub(crate) fn assemble<'a>(kept: &'a [(String, Vec<u8>)], add: &Additions<'a>) -> Lines<'a> {
+    let mut lines: Lines<'a> = Vec::with_capacity(kept.len() + 4);
+    let mut agent = Some(add.user_agent.as_bytes()).filter(|agent| !agent.is_empty());
     for (name, value) in kept {
-        let mut value = value.clone();
-        if name.eq_ignore_ascii_case("user-agent") && !agent_is_given && !add.user_agent.is_empty()
+        let mut value = Cow::Borrowed(value.as_slice());
+        if name.eq_ignore_ascii_case("user-agent")
+            && let Some(agent) = agent.take()
         {
-            agent_is_given = true;
+            let value = value.to_mut();
             if !value.is_empty() {
                 value.push(b' ');
             }
-            value.extend_from_slice(add.user_agent.as_bytes());
+            value.extend_from_slice(agent);
         }
-        lines.push((name.clone(), value));
+        lines.push((name, value));
     }
-    let mut push = |name: &str, value: &[u8]| lines.push((name.into(), value.into()));
-    if !agent_is_given && !add.user_agent.is_empty() {
-        push("user-agent", add.user_agent.as_bytes());
+    let mut push = |name, value| lines.push((name, value));
+    if let Some(agent) = agent {
+        push("user-agent", agent.into());
     }
     if add.gzip {
-        push("accept-encoding", b"gzip");
+        push("accept-encoding", b"gzip".as_slice().into());
     }
     if add.form {
-        push("content-type", b"application/x-www-form-urlencoded");
+        let form = b"application/x-www-form-urlencoded";
+        push("content-type", form.as_slice().into());
     }
     if let Some(length) = add.content_length {
-        push("content-length", decimal(length).as_bytes());
+        push("content-length", decimal(length).into_bytes().into());
     }
     lines
 }

@@ -74,7 +74,7 @@ impl Queue {
         };
         let lane = &mut self.lanes[key];
         if let Some((head, _)) = lane.waiting.first() {
-            self.heads.remove(head);
+            self.heads.remove(head, key);
         }
         lane.waiting.insert(ticket, call);
         self.mend(key);
@@ -103,9 +103,9 @@ impl Queue {
     }
 
     /// A waiting call of this lane gives up.
-    pub(crate) fn withdraw(&mut self, key: LaneKey, ticket: u64) {
-        self.lanes[key].waiting.remove(ticket);
-        self.heads.remove(ticket);
+    pub(crate) fn withdraw(&mut self, key: LaneKey, ticket: u64, call: usize) {
+        self.lanes[key].waiting.remove(ticket, call);
+        self.heads.remove(ticket, key);
         self.mend(key);
     }
 

@@ -1,5 +1,6 @@
 //! What a caller asks for, and the checks that fail before anything is sent. Semantics.md section 2.
-use alloc::{string::String, vec::Vec};
+use alloc::{rc::Rc, string::String, vec::Vec};
+use core::ops::Deref;
 
 use crate::{ErrorKind, FetchError, Headers, Policy, headers, text, url};
 
@@ -71,6 +72,25 @@ impl Method {
     /// Whether sending it twice does what sending it once does (RFC 9110, 9.2.2).
     pub const fn is_idempotent(self) -> bool {
         !matches!(self, Self::Post | Self::Patch)
+    }
+}
+
+/// The body of a request, shared, because a redirect may need it again. An empty one costs nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Payload(Option<Rc<Vec<u8>>>);
+
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self((!bytes.is_empty()).then(|| Rc::new(bytes)))
+    }
+}
+
+impl Deref for Payload {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        static EMPTY: Vec<u8> = Vec::new();
+        self.0.as_deref().unwrap_or(&EMPTY)
     }
 }
 

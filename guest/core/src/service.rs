@@ -4,12 +4,7 @@
 //! It drives nothing. A driver sends what [`Service::poll_send`] gives, feeds what its transport sees to [`Service::handle`], tells
 //! the time, and learns from [`Service::completions`] whether anything finished. Whether it does so in one loop or by a task for
 //! each call makes no difference here.
-use alloc::{
-    collections::{BinaryHeap, VecDeque},
-    rc::Rc,
-    vec::Vec,
-};
-use core::cmp::Reverse;
+use alloc::{collections::VecDeque, rc::Rc, vec::Vec};
 
 use slab::Slab;
 
@@ -67,7 +62,7 @@ struct Client {
     queue: Queue,
     /// Calls that development mode holds back, by age.
     held_back: Line,
-    /// What finished and was not reported, by order of completion.
+    /// What finished since it was last reported, by order of completion; some of it has left since.
     unreported: Line,
 }
 
@@ -77,22 +72,32 @@ struct Rpc {
     client: usize,
     deadline: Option<f64>,
     life: Life,
+    /// None while it is idle. Not a part of `life`, so that it stays where it is when that goes on.
+    call: Option<Call>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Life {
     Idle,
     Running {
-        call: Call,
         ticket: u64,
         place: Place,
     },
     Finishing {
-        call: Call,
         completion: u64,
         callback_due: bool,
         hooks_due: bool,
     },
+}
+
+impl Rpc {
+    /// Its call, as long as it runs.
+    fn running(&mut self) -> Option<&mut Call> {
+        match self.life {
+            Life::Running { .. } => self.call.as_mut(),
+            _ => None,
+        }
+    }
 }
 
 /// Where a running call stands with its client's queue.
@@ -103,8 +108,8 @@ enum Place {
     Out(LaneKey),
 }
 
-/// From how many remembered deadlines on it is worth the while to forget some.
-const FORGETTING: usize = 256;
+/// In place of the completion of an rpc whose outcome was taken: the first is 1.
+const TAKEN: u64 = 0;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -116,7 +121,8 @@ pub struct Service {
     completions: u64,
     admitted: VecDeque<(RpcKey, u32)>,
     finished: VecDeque<(RpcKey, u32)>,
-    deadlines: BinaryHeap<Reverse<(Instant, usize, u32)>>,
+    /// By instant: most calls have the same time, so that they stand in line as they come.
+    deadlines: Line,
 }
 
 impl Service {
@@ -130,7 +136,7 @@ impl Service {
             completions: 0,
             admitted: VecDeque::new(),
             finished: VecDeque::new(),
-            deadlines: BinaryHeap::new(),
+            deadlines: Line::new(),
         }
     }
 
@@ -234,6 +240,7 @@ impl Service {
             client,
             deadline,
             life: Life::Idle,
+            call: None,
         }))
     }
 
@@ -243,13 +250,14 @@ impl Service {
         let entry = self.rpcs.remove(rpc.0);
         let client = &mut self.clients[entry.client];
         client.rpcs -= 1;
-        match entry.life {
-            Life::Idle => {}
-            Life::Running { .. } => client.running -= 1,
-            Life::Finishing { completion, .. } => {
-                client.unreported.remove(completion);
-            }
+        if let Life::Running { .. } = entry.life {
+            client.running -= 1;
         }
+        // Else a program that never asks what has finished would keep all of it.
+        let rpcs = &self.rpcs;
+        client.unreported.forget(client.rpcs, |completion, rpc| {
+            completed(rpcs, rpc, completion)
+        });
         self.admit(entry.client);
         self.forget_client(entry.client);
         was_out
@@ -276,10 +284,7 @@ impl Service {
 
     /// The call, once it was started.
     pub fn call(&self, rpc: RpcKey) -> Option<&Call> {
-        match &self.rpcs[rpc.0].life {
-            Life::Idle => None,
-            Life::Running { call, .. } | Life::Finishing { call, .. } => Some(call),
-        }
+        self.rpcs[rpc.0].call.as_ref()
     }
 
     /// The checks of make-fetch-call that fail at once, in the order of semantics.md section 2; hooks run after them, then
@@ -307,63 +312,74 @@ impl Service {
         let call = Call::new(request, Rc::clone(&client.policy), entry.deadline, now);
         self.tickets += 1;
         client.running += 1;
-        self.deadlines
-            .push(Reverse((call.deadline(), rpc.0, entry.id)));
+        self.deadlines.insert(call.deadline().as_nanos(), rpc.0);
         entry.life = Life::Running {
-            call,
             ticket: self.tickets,
             place: Place::HeldBack,
         };
-        if client.policy.development && self.call(rpc).is_some_and(|call| call.want() == Want::Send)
-        {
-            let (client, ticket) = (self.rpcs[rpc.0].client, self.tickets);
-            self.clients[client].held_back.insert(ticket, rpc.0);
+        let is_sendable = call.want() == Want::Send;
+        entry.call = Some(call);
+        if client.policy.development && is_sendable {
+            client.held_back.insert(self.tickets, rpc.0);
         } else {
             self.settle(rpc);
         }
-        self.forget_deadlines();
+        // Else a long maximum would keep the deadlines of finished calls for as long.
+        let rpcs = &self.rpcs;
+        self.deadlines
+            .forget(rpcs.len(), |at, rpc| ends_at(rpcs, rpc, at));
+    }
+
+    /// Whether [`poll_send`](Self::poll_send) may have anything: else nobody need ask for the time.
+    pub fn has_to_send(&self) -> bool {
+        !self.admitted.is_empty()
     }
 
     /// The next exchange to hand to the transport.
-    pub fn poll_send(&mut self, now: Instant) -> Option<(RpcKey, Outgoing)> {
+    pub fn poll_send(&mut self, now: Instant) -> Option<(RpcKey, Outgoing<'_>)> {
+        let rpc = self.next_admitted(now)?;
+        let call = self.rpcs[rpc.0].call.as_mut()?;
+        Some((rpc, call.send(now)?))
+    }
+
+    fn next_admitted(&mut self, now: Instant) -> Option<RpcKey> {
         loop {
             let (rpc, id) = self.admitted.pop_front()?;
             // What was admitted may have been dropped, cancelled or timed out since.
-            let Some(entry) = self.rpcs.get_mut(rpc.0).filter(|entry| entry.id == id) else {
+            let Some(entry) = self.rpcs.get(rpc.0).filter(|entry| entry.id == id) else {
                 continue;
             };
-            let Life::Running {
-                call,
-                place: Place::Out(_),
-                ..
-            } = &mut entry.life
+            let (
+                Life::Running {
+                    place: Place::Out(_),
+                    ..
+                },
+                Some(call),
+            ) = (entry.life, &entry.call)
             else {
                 continue;
             };
-            if call.deadline() <= now {
-                self.handle_timeout(rpc, now);
-            } else if let Some(outgoing) = call.send(now) {
-                return Some((rpc, outgoing));
+            if call.want() != Want::Send {
+                continue;
             }
+            if call.deadline() > now {
+                return Some(rpc);
+            }
+            self.handle_timeout(rpc, now);
         }
     }
 
     /// How many bytes the exchange of this rpc may deliver at once; none when it has none out.
     pub fn appetite(&self, rpc: RpcKey) -> Option<usize> {
-        match self.rpcs.get(rpc.0).map(|entry| &entry.life) {
-            Some(Life::Running { call, .. }) => match call.want() {
-                Want::Event { at_most } => Some(at_most),
-                _ => None,
-            },
+        match self.rpcs.get(rpc.0)?.call.as_ref()?.want() {
+            Want::Event { at_most } => Some(at_most),
             _ => None,
         }
     }
 
     /// Takes what the transport saw of the rpc's exchange. False when that exchange is over, or there is none: the driver ends it.
     pub fn handle(&mut self, rpc: RpcKey, event: Event, now: Instant) -> bool {
-        let Some(Life::Running { call, .. }) =
-            self.rpcs.get_mut(rpc.0).map(|entry| &mut entry.life)
-        else {
+        let Some(call) = self.rpcs.get_mut(rpc.0).and_then(Rpc::running) else {
             return false;
         };
         if !matches!(call.want(), Want::Event { .. }) {
@@ -380,11 +396,11 @@ impl Service {
     /// When the next deadline is.
     pub fn next_deadline(&mut self) -> Option<Instant> {
         loop {
-            let Reverse((at, rpc, id)) = *self.deadlines.peek()?;
-            if self.is_running(rpc, id) {
-                return Some(at);
+            let (at, rpc) = self.deadlines.first()?;
+            if ends_at(&self.rpcs, rpc, at) {
+                return Some(Instant::from_nanos(at));
             }
-            self.deadlines.pop();
+            self.deadlines.pop_first();
         }
     }
 
@@ -392,28 +408,14 @@ impl Service {
     /// [`handle_timeout`](Self::handle_timeout). Each is named once.
     pub fn poll_expired(&mut self, now: Instant) -> Option<RpcKey> {
         loop {
-            let Reverse((at, rpc, id)) = *self.deadlines.peek()?;
-            if at > now {
+            let (at, rpc) = self.deadlines.first()?;
+            if at > now.as_nanos() {
                 return None;
             }
-            self.deadlines.pop();
-            if self.is_running(rpc, id) {
+            self.deadlines.pop_first();
+            if ends_at(&self.rpcs, rpc, at) {
                 return Some(RpcKey(rpc));
             }
-        }
-    }
-
-    fn is_running(&self, rpc: usize, id: u32) -> bool {
-        is_running(&self.rpcs, rpc, id)
-    }
-
-    /// Deadlines of finished calls are forgotten when they come to the front, and here when they have become the many: else a long
-    /// maximum would keep them for as long.
-    fn forget_deadlines(&mut self) {
-        if self.deadlines.len() >= FORGETTING && self.deadlines.len() > 2 * self.rpcs.len() {
-            let rpcs = &self.rpcs;
-            self.deadlines
-                .retain(|Reverse((_, rpc, id))| is_running(rpcs, *rpc, *id));
         }
     }
 
@@ -436,7 +438,7 @@ impl Service {
 
     fn end(&mut self, rpc: RpcKey, how: impl FnOnce(&mut Call)) -> bool {
         let was_out = self.appetite(rpc).is_some();
-        let Life::Running { call, .. } = &mut self.rpcs[rpc.0].life else {
+        let Some(call) = self.rpcs[rpc.0].running() else {
             return false;
         };
         how(call);
@@ -450,14 +452,13 @@ impl Service {
     /// Sends a call that development mode holds back: something waits for it.
     pub fn execute(&mut self, rpc: RpcKey) {
         let entry = &self.rpcs[rpc.0];
-        let (client, life) = (entry.client, &entry.life);
+        let (client, life) = (entry.client, entry.life);
         if let Life::Running {
             ticket,
             place: Place::HeldBack,
-            ..
-        } = *life
+        } = life
         {
-            self.clients[client].held_back.remove(ticket);
+            self.clients[client].held_back.remove(ticket, rpc.0);
             self.settle(rpc);
         }
     }
@@ -478,7 +479,7 @@ impl Service {
         entry.queue.is_empty()
             && entry.queue.out() == 0
             && entry.held_back.is_empty()
-            && entry.unreported.is_empty()
+            && entry.unreported.len() < crate::line::FORGETTING
             && (entry.running, entry.rpcs) == (0, 0)
     }
 
@@ -506,29 +507,26 @@ impl Service {
         let entry = &mut self.rpcs[rpc.0];
         let (client_key, id) = (entry.client, entry.id);
         let client = &mut self.clients[client_key];
-        entry.life = match core::mem::replace(&mut entry.life, Life::Idle) {
-            Life::Running { call, .. } if call.want() == Want::Nothing => {
-                self.completions += 1;
-                client.running -= 1;
-                client.unreported.insert(self.completions, id as usize);
-                self.finished.push_back((rpc, id));
-                Life::Finishing {
-                    call,
-                    completion: self.completions,
-                    callback_due: true,
-                    hooks_due: true,
-                }
-            }
-            Life::Running { call, ticket, .. } => {
-                let lane = client.queue.push(call.origin(), ticket, rpc.0);
-                Life::Running {
-                    call,
-                    ticket,
-                    place: Place::Waiting(lane),
-                }
-            }
-            other => other,
+        let (Life::Running { ticket, .. }, Some(call)) = (entry.life, &entry.call) else {
+            return;
         };
+        if call.want() == Want::Nothing {
+            self.completions += 1;
+            client.running -= 1;
+            client.unreported.insert(self.completions, rpc.0);
+            self.finished.push_back((rpc, id));
+            entry.life = Life::Finishing {
+                completion: self.completions,
+                callback_due: true,
+                hooks_due: true,
+            };
+        } else {
+            let lane = client.queue.push(call.origin(), ticket, rpc.0);
+            entry.life = Life::Running {
+                ticket,
+                place: Place::Waiting(lane),
+            };
+        }
         self.admit(client_key);
     }
 
@@ -538,26 +536,21 @@ impl Service {
             return false;
         };
         let client = &mut self.clients[entry.client];
-        let Life::Running {
-            call,
-            ticket,
-            place,
-        } = &mut entry.life
-        else {
+        let Life::Running { ticket, place } = &mut entry.life else {
             return false;
         };
         match core::mem::replace(place, Place::HeldBack) {
             Place::HeldBack => {
-                client.held_back.remove(*ticket);
+                client.held_back.remove(*ticket, rpc.0);
                 false
             }
             Place::Waiting(lane) => {
-                client.queue.withdraw(lane, *ticket);
+                client.queue.withdraw(lane, *ticket, rpc.0);
                 false
             }
             Place::Out(lane) => {
                 client.queue.release(lane);
-                matches!(call.want(), Want::Event { .. })
+                self.appetite(rpc).is_some()
             }
         }
     }
@@ -607,13 +600,25 @@ impl Service {
 
     /// Ids of the client's rpcs that finished and were not named before, in order of completion.
     pub fn take_finished(&mut self, client: ClientKey) -> Vec<u32> {
-        let line = core::mem::take(&mut self.clients[client.0].unreported);
-        line.numbers().map(|id| id as u32).collect()
+        let mut ids = Vec::new();
+        while let Some((completion, rpc)) = self.clients[client.0].unreported.pop_first() {
+            if completed(&self.rpcs, rpc, completion) {
+                ids.push(self.rpcs[rpc].id);
+            }
+        }
+        ids
     }
 
     /// Whether [`take_finished`](Self::take_finished) has anything.
-    pub fn has_finished(&self, client: ClientKey) -> bool {
-        !self.clients[client.0].unreported.is_empty()
+    pub fn has_finished(&mut self, client: ClientKey) -> bool {
+        let unreported = &mut self.clients[client.0].unreported;
+        while let Some((completion, rpc)) = unreported.first() {
+            if completed(&self.rpcs, rpc, completion) {
+                return true;
+            }
+            unreported.pop_first();
+        }
+        false
     }
 
     /// Fails with `Misuse` on an idle rpc, which no wait could end.
@@ -653,14 +658,11 @@ impl Service {
     /// How the call ended, moved out: the next to ask gets `Misuse`. No [`take_finished`](Self::take_finished) names the rpc any more.
     pub fn take_outcome(&mut self, rpc: RpcKey) -> Option<Result<Response, FetchError>> {
         let entry = &mut self.rpcs[rpc.0];
-        let Life::Finishing {
-            call, completion, ..
-        } = &mut entry.life
-        else {
+        let Life::Finishing { completion, .. } = &mut entry.life else {
             return None;
         };
-        self.clients[entry.client].unreported.remove(*completion);
-        call.take_outcome()
+        *completion = TAKEN;
+        entry.call.as_mut()?.take_outcome()
     }
 
     /// Judges a wait for any of these, in the collection's order. Fails with `Misuse` when one is idle. In development mode the last
@@ -685,9 +687,22 @@ impl Service {
     }
 }
 
-fn is_running(rpcs: &Slab<Rpc>, rpc: usize, id: u32) -> bool {
-    let entry = rpcs.get(rpc).filter(|entry| entry.id == id);
-    entry.is_some_and(|entry| matches!(entry.life, Life::Running { .. }))
+/// Whether this rpc is running, and this is its deadline.
+fn ends_at(rpcs: &Slab<Rpc>, rpc: usize, at: u64) -> bool {
+    rpcs.get(rpc).is_some_and(|entry| {
+        let call = entry
+            .call
+            .as_ref()
+            .filter(|call| call.want() != Want::Nothing);
+        call.is_some_and(|call| call.deadline().as_nanos() == at)
+    })
+}
+
+/// Whether this rpc finished as this completion, and its outcome is still there.
+fn completed(rpcs: &Slab<Rpc>, rpc: usize, completion: u64) -> bool {
+    rpcs.get(rpc).is_some_and(
+        |entry| matches!(entry.life, Life::Finishing { completion: own, .. } if own == completion),
+    )
 }
 
 fn misuse(detail: &str) -> FetchError {

@@ -3,13 +3,13 @@
 //! RFC 3986 in one pass. A general parser would judge the bytes of path and query, which are percent-encoded here where it would
 //! refuse them, and the authority, which obeys stricter rules here. Tests compare with `fluent-uri`, which is one.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use crate::{
     address,
     policy::UrlLimits,
-    text::{cut, decimal, join, number, push, push_hex, shown},
+    text::{ascii, cut, decimal, join, number, push_decimal, push_hex, shown},
 };
 
 #[cfg(test)]
@@ -270,20 +270,20 @@ fn read(reference: &[u8], base: Option<&Url>, limits: UrlLimits) -> Result<Url, 
     if reference.iter().any(u8::is_ascii_control) {
         return Err(UrlError::Control);
     }
-    let (reference, _fragment) = cut(reference, b"#");
-    let (scheme, rest) = match cut(reference, b":/?") {
+    let (scheme, rest) = match cut(reference, b":/?#") {
         (name, [b':', rest @ ..]) if is_scheme(name) => (Some(Scheme::named(name)?), rest),
         (_, [b':', ..]) => return Err(UrlError::Syntax),
         _ => (None, reference),
     };
-    let (hierarchy, mut query) = cut(rest, b"?");
-    let (authority, mut path) = match hierarchy {
+    let (authority, rest) = match rest {
         [b'/', b'/', rest @ ..] => {
-            let (authority, path) = cut(rest, b"/");
-            (Some(authority), path)
+            let (authority, rest) = cut(rest, b"/?#");
+            (Some(authority), rest)
         }
-        path => (None, path),
+        _ => (None, rest),
     };
+    let (mut path, rest) = cut(rest, b"?#");
+    let (mut query, _fragment) = cut(rest, b"#");
 
     let (scheme, authority, start) = match (scheme, authority, base) {
         (Some(scheme), Some(authority), None) => (scheme, authority, Start::AsIs),
@@ -339,27 +339,26 @@ fn build(
     path: &[u8],
     query: &[u8],
 ) -> Url {
-    let mut text = String::with_capacity(host.len() + path.len() + query.len() + 16);
-    text.push_str(scheme.prefix());
-    for byte in host {
-        push(&mut text, byte.to_ascii_lowercase());
-    }
+    // Bytes, and a text at the end: so what stays as it is is copied at once.
+    let mut text = Vec::with_capacity(host.len() + path.len() + query.len() + 16);
+    text.extend_from_slice(scheme.prefix().as_bytes());
+    text.extend(host.iter().map(u8::to_ascii_lowercase));
     let host_end = text.len() as u16;
     if port != scheme.default_port() {
-        push(&mut text, b':');
-        text.push_str(&decimal(port.into()));
+        text.push(b':');
+        push_decimal(&mut text, port.into());
     }
     let authority_end = text.len() as u16;
 
     match start {
         Start::AsIs => {
             if path.is_empty() {
-                push(&mut text, b'/');
+                text.push(b'/');
             }
             push_encoded(&mut text, path);
         }
         Start::Beside(other) => {
-            push(&mut text, b'/');
+            text.push(b'/');
             let root = text.len();
             let slash = other.iter().rposition(|&byte| byte == b'/');
             let directory = slash.and_then(|slash| other.get(..=slash));
@@ -369,7 +368,7 @@ fn build(
     }
     push_encoded(&mut text, query);
     Url {
-        text,
+        text: ascii(text),
         host_end,
         authority_end,
         port,
@@ -379,13 +378,13 @@ fn build(
 
 /// Appends the segments of `path`, where `text` ends in `/`, and obeys the dot segments (RFC 3986 section 5.2.4). `..` never climbs
 /// above `root`, the length of the text up to its first slash of the path. `%2e` is an escape, not a dot: escapes are never touched.
-fn push_segments(text: &mut String, root: usize, path: &[u8]) {
+fn push_segments(text: &mut Vec<u8>, root: usize, path: &[u8]) {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     for segment in path.split_inclusive(|&byte| byte == b'/') {
         match segment.strip_suffix(b"/").unwrap_or(segment) {
             b"." => {}
             b".." => {
-                let above = text.as_bytes().get(root..text.len() - 1);
+                let above = text.get(root..text.len() - 1);
                 let slash = above.and_then(|above| above.iter().rposition(|&byte| byte == b'/'));
                 text.truncate(slash.map_or(root, |slash| root + slash + 1));
             }
@@ -395,29 +394,34 @@ fn push_segments(text: &mut String, root: usize, path: &[u8]) {
 }
 
 /// Appends a part of path or query, with every byte percent-encoded that may not stand there (semantics.md 13.7).
-fn push_encoded(text: &mut String, mut rest: &[u8]) {
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        let stays = match byte {
-            b'%' => escape(after).is_some(),
-            // pchar, slash and question mark (sections 3.3 and 3.4).
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => true,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => true,
-            b':' | b'@' | b'/' | b'?' => true,
-            _ => false,
-        };
-        if stays {
-            push(text, *byte);
-        } else {
-            push(text, b'%');
+fn push_encoded(text: &mut Vec<u8>, mut rest: &[u8]) {
+    loop {
+        let run = rest.iter().position(|&byte| !may_stand(byte));
+        let run = run.unwrap_or(rest.len());
+        let (run, after) = rest.split_at_checked(run).unwrap_or_default();
+        text.extend_from_slice(run);
+        let [byte, after @ ..] = after else { return };
+        text.push(b'%');
+        if *byte != b'%' || escape(after).is_none() {
             push_hex(text, *byte);
         }
+        rest = after;
     }
+}
+
+/// Whether the byte is a slash, a question mark, or a pchar that is no escape (RFC 3986 sections 3.3 and 3.4).
+fn may_stand(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')
+        || matches!(
+            byte,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+        )
+        || matches!(byte, b':' | b'@' | b'/' | b'?')
 }
 
 /// Splits an authority into host and the digits of the port, which are empty when there is none.
 fn split_authority(authority: &[u8]) -> Result<(&[u8], &[u8]), UrlError> {
-    if authority.contains(&b'@') {
+    if !cut(authority, b"@").1.is_empty() {
         return Err(UrlError::UserInfo);
     }
     // The colons of an IPv6 literal stand between brackets.

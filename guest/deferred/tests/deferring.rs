@@ -35,7 +35,8 @@ fn service(answers: Vec<Answer>) -> (Client, Rc<RefCell<Vec<Value>>>) {
         move |request| {
             let mut headers = request.headers.iter();
             assert!(
-                headers.any(|(name, value)| name == "authorization" && value == b"Bearer secret")
+                headers
+                    .any(|(name, value)| *name == "authorization" && **value == *b"Bearer secret")
             );
             let what = match request.method {
                 Method::Post => serde_json::from_slice(&request.payload).expect("it is JSON"),

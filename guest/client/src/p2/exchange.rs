@@ -4,14 +4,12 @@ use alloc::vec::Vec;
 
 use urlfetch_core::{Event, Failure, FailureCode, Instant, Method, Outgoing, url::Scheme};
 use wasi::{
-    http::types::{
-        self, Fields, FutureIncomingResponse, IncomingBody, OutgoingRequest, RequestOptions,
-    },
+    http::types::{self, FutureIncomingResponse, IncomingBody, OutgoingRequest, RequestOptions},
     io::streams::{InputStream, StreamError},
 };
 
 use super::{
-    failure,
+    abi,
     poll_list::{PollList, Slot},
     upload::Upload,
 };
@@ -51,7 +49,7 @@ impl Exchange {
         } else {
             Upload::new(&outgoing, payload)
         };
-        let future = failure::handle(outgoing, options)?;
+        let future = abi::handle(outgoing, options)?;
         let slot = Some(polls.add(future.subscribe(), number));
         let mut exchange = Self {
             number,
@@ -74,7 +72,7 @@ impl Exchange {
         self.pump(polls);
         let event = match &self.answer {
             Answer::Expected(future) => {
-                let answer = failure::answer(future)?;
+                let answer = abi::answer(future)?;
                 Self::release(&mut self.slot, polls);
                 match answer {
                     Ok(response) => self.open(response),
@@ -91,7 +89,7 @@ impl Exchange {
                 Ok(piece) => Event::Piece(piece),
                 Err(StreamError::Closed) => Event::End,
                 Err(StreamError::LastOperationFailed(error)) => {
-                    Event::Failed(failure::of_stream(&error))
+                    Event::Failed(abi::of_stream(&error))
                 }
             },
             Answer::Over => return None,
@@ -153,11 +151,11 @@ fn timeouts(request: &Outgoing, now: Instant) -> RequestOptions {
 fn to_wasi(request: Outgoing) -> Result<OutgoingRequest, Failure> {
     let invalid = |()| Failure::from(FailureCode::HttpRequestUriInvalid);
     // Names and values were checked and what hosts forbid was taken out, so a refusal is a host's own idea.
-    let refused = |_| Failure {
+    let refused = || Failure {
         code: FailureCode::InternalError,
         detail: "the host refuses a header".into(),
     };
-    let fields = Fields::from_list(&request.headers).map_err(refused)?;
+    let fields = abi::fields(&request.headers).ok_or_else(refused)?;
     let outgoing = OutgoingRequest::new(fields);
     let method = match request.method {
         Method::Get => types::Method::Get,

@@ -1,13 +1,13 @@
 //! The transport over WASI 0.2: `wasi:http/outgoing-handler`, and one `wasi:io/poll.poll` over everything outstanding.
+mod abi;
 mod exchange;
-mod failure;
 mod poll_list;
 mod upload;
 
 use alloc::vec::Vec;
 
 use urlfetch_core::{Event, Instant, Outgoing};
-use wasi::{clocks::monotonic_clock, io::poll};
+use wasi::clocks::monotonic_clock;
 
 use crate::transport::{Pollable, Transport, Until, Woken};
 use exchange::Exchange;
@@ -92,13 +92,7 @@ impl Transport for Wasi {
         if own + others.len() == 0 && (timer.is_none() || until == Until::Now) {
             return;
         }
-        let list: Vec<&Pollable> = self
-            .polls
-            .pollables()
-            .chain(others.iter().copied())
-            .chain(timer)
-            .collect();
-        for place in poll::poll(&list) {
+        for place in self.polls.poll(others.iter().copied().chain(timer)) {
             let index = place as usize;
             if index < own {
                 woken.exchanges.push(self.polls.exchange(index));

@@ -3,17 +3,19 @@ use alloc::vec::Vec;
 
 use slab::Slab;
 
+use super::abi::Pollables;
 use crate::transport::Pollable;
 
 /// Pollables that can be added and removed in constant time, and listed without gaps.
 pub(super) struct PollList {
+    pollables: Pollables,
+    /// Whose they are, in the same places.
     entries: Vec<Entry>,
-    /// Where in `entries` each slot is.
+    /// The place of each slot.
     places: Slab<usize>,
 }
 
 struct Entry {
-    pollable: Pollable,
     exchange: usize,
     slot: usize,
 }
@@ -26,6 +28,7 @@ pub(super) struct Slot(usize);
 impl PollList {
     pub(super) const fn new() -> Self {
         Self {
+            pollables: Pollables::new(),
             entries: Vec::new(),
             places: Slab::new(),
         }
@@ -33,16 +36,14 @@ impl PollList {
 
     pub(super) fn add(&mut self, pollable: Pollable, exchange: usize) -> Slot {
         let slot = self.places.insert(self.entries.len());
-        self.entries.push(Entry {
-            pollable,
-            exchange,
-            slot,
-        });
+        self.pollables.push(pollable);
+        self.entries.push(Entry { exchange, slot });
         Slot(slot)
     }
 
     pub(super) fn remove(&mut self, slot: Slot) {
         let place = self.places.remove(slot.0);
+        self.pollables.swap_remove(place);
         self.entries.swap_remove(place);
         if let Some(moved) = self.entries.get(place) {
             self.places[moved.slot] = place;
@@ -53,8 +54,9 @@ impl PollList {
         self.entries.len()
     }
 
-    pub(super) fn pollables(&self) -> impl Iterator<Item = &Pollable> {
-        self.entries.iter().map(|entry| &entry.pollable)
+    /// Blocks until one of these or of the others is ready; the places of those that are, the others behind these.
+    pub(super) fn poll<'a>(&mut self, others: impl Iterator<Item = &'a Pollable>) -> Vec<u32> {
+        self.pollables.poll(others)
     }
 
     /// Whose the pollable at this place of the list is.

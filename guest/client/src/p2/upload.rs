@@ -1,6 +1,5 @@
 //! Sending the body of one request, as fast as the host takes it.
-use alloc::{rc::Rc, vec::Vec};
-
+use urlfetch_core::Payload;
 use wasi::{
     http::types::{OutgoingBody, OutgoingRequest},
     io::streams::OutputStream,
@@ -19,14 +18,14 @@ pub(super) struct Upload {
     /// None when nothing more can be done. The stream is a child of the body and is dropped first.
     out: Option<(OutputStream, OutgoingBody)>,
     slot: Option<Slot>,
-    payload: Rc<Vec<u8>>,
+    payload: Payload,
     written: usize,
     is_flushed: bool,
 }
 
 impl Upload {
     /// For a request that is not handed over yet; none when its host has no place for a body.
-    pub(super) fn new(request: &OutgoingRequest, payload: Rc<Vec<u8>>) -> Option<Self> {
+    pub(super) fn new(request: &OutgoingRequest, payload: Payload) -> Option<Self> {
         let body = request.body().ok()?;
         let stream = body.write().ok()?;
         Some(Self {

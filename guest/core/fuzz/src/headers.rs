@@ -107,6 +107,7 @@ pub fn check(input: Input) {
         .collect();
     let is_small = kept.len() <= headers::MAX_HEADER_LINES
         && headers::section_size(&kept) <= headers::MAX_HEADER_SECTION;
+    let product = service.policy(client).user_agent().to_owned();
     let sent = service.poll_send(now);
     assert_eq!(sent.is_some(), is_small);
     let Some((_, first)) = sent else {
@@ -118,7 +119,7 @@ pub fn check(input: Input) {
         );
         return;
     };
-    check_lines(&request, &kept, &first, service.policy(client).user_agent());
+    check_lines(&request, &kept, &first, &product);
 
     let location = if input.leaves {
         "https://a.example/y"
@@ -140,12 +141,7 @@ pub fn check(input: Input) {
         .filter(|(name, _)| !(input.leaves && headers::is_credential(name)))
         .cloned()
         .collect();
-    check_lines(
-        &request,
-        &still,
-        &second,
-        service.policy(client).user_agent(),
-    );
+    check_lines(&request, &still, &second, &product);
 }
 
 /// Compares what goes out with the caller's lines, and reads it back from the wire.
@@ -183,7 +179,7 @@ fn check_lines(request: &Request, kept: &[(String, Vec<u8>)], outgoing: &Outgoin
     }
     let added: Vec<_> = added
         .iter()
-        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value).into_owned()))
+        .map(|(name, value)| (*name, String::from_utf8_lossy(value).into_owned()))
         .collect();
     assert_eq!(added, expected);
 
@@ -206,7 +202,7 @@ fn check_lines(request: &Request, kept: &[(String, Vec<u8>)], outgoing: &Outgoin
     );
     assert_eq!(parsed.headers.len(), outgoing.headers.len());
     for (read, (name, value)) in parsed.headers.iter().zip(&outgoing.headers) {
-        assert_eq!(read.name, name);
+        assert_eq!(read.name, *name);
         assert_eq!(read.value.trim_ascii(), value.trim_ascii());
     }
 }

@@ -8,11 +8,11 @@ mod known;
 mod step;
 
 use arbitrary::Arbitrary;
-use known::{Known, Started, check_credentials, check_outcome, check_outgoing};
+use known::{Known, Sent, Started, check_credentials, check_outcome, check_outgoing};
 use step::{Line, Step};
 use urlfetch_core::{
-    ClientKey, ErrorKind, Event, Headers, Instant, Judged, Outgoing, Policy, Request, RpcKey,
-    Service, State, headers,
+    ClientKey, ErrorKind, Event, Headers, Instant, Judged, Policy, Request, RpcKey, Service, State,
+    headers,
 };
 
 /// A program.
@@ -399,7 +399,8 @@ impl Model {
             known.state = state;
         }
         while let Some((key, outgoing)) = self.service.poll_send(self.now) {
-            self.sent(key, &outgoing);
+            let sent = Sent::of(outgoing);
+            self.sent(key, &sent);
         }
         while let Some(key) = self.service.poll_finished() {
             let known = self
@@ -414,7 +415,7 @@ impl Model {
     }
 
     /// An exchange goes out: what it may look like, and whether it is its turn.
-    fn sent(&mut self, key: RpcKey, outgoing: &Outgoing) {
+    fn sent(&mut self, key: RpcKey, outgoing: &Sent) {
         let index = self
             .rpcs
             .iter()

@@ -5,7 +5,7 @@ use crate::{Method, Request, Response, headers};
 const A: &str = "http://a.example/";
 
 /// What goes out for these lines, and what is reported as rejected.
-fn sent_for(request: Request) -> (crate::Outgoing, Vec<String>) {
+fn sent_for(request: Request) -> (Sent, Vec<String>) {
     let mut program = Program::new().origin(A, answer(200));
     let rpc = program.start(request);
     program.wait(rpc);

@@ -313,11 +313,11 @@ impl Model {
 
     fn send(&mut self) -> Result<(), TestCaseError> {
         while let Some((key, outgoing)) = self.service.poll_send(self.now) {
-            prop_assert_eq!(self.service.appetite(key), Some(0));
             prop_assert!(
                 outgoing.deadline > self.now,
                 "nothing is sent after its deadline"
             );
+            prop_assert_eq!(self.service.appetite(key), Some(0));
             prop_assert!(
                 self.rpcs.iter().any(|known| known.key == key),
                 "it was not dropped"

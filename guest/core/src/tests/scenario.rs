@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{
     ClientKey, ErrorKind, Event, Failure, FailureCode, FetchError, Headers, Hop, Instant, Judged,
-    Method, Outgoing, Policy, Request, Response, RpcKey, Service, State,
+    Method, Outgoing, Payload, Policy, Request, Response, RpcKey, Service, State, url::Url,
 };
 
 /// A GET of `url`.
@@ -161,7 +161,7 @@ pub(super) struct Program {
     pub(super) client: ClientKey,
     pub(super) now: Instant,
     /// What was handed to the transport, in order.
-    pub(super) sent: Vec<Outgoing>,
+    pub(super) sent: Vec<Sent>,
     script: BTreeMap<String, VecDeque<Answer>>,
     exchanges: BTreeMap<RpcKey, VecDeque<(Instant, Event)>>,
 }
@@ -344,7 +344,7 @@ impl Program {
             let events = answer.expect("there is one").play(self.now);
             let before = self.exchanges.insert(rpc, events);
             assert!(before.is_none(), "one exchange at a time");
-            self.sent.push(outgoing);
+            self.sent.push(Sent::of(outgoing));
         }
     }
 
@@ -399,7 +399,7 @@ impl Program {
     }
 
     /// What was sent last.
-    pub(super) fn last_sent(&self) -> &Outgoing {
+    pub(super) fn last_sent(&self) -> &Sent {
         self.sent.last().expect("something was sent")
     }
 
@@ -409,7 +409,30 @@ impl Program {
     }
 }
 
-impl Outgoing {
+/// An [`Outgoing`] that stays.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: Headers,
+    pub(super) payload: Payload,
+    pub(super) deadline: Instant,
+}
+
+impl Sent {
+    fn of(outgoing: Outgoing<'_>) -> Self {
+        let lines = outgoing.headers.into_iter();
+        Self {
+            method: outgoing.method,
+            url: outgoing.url.clone(),
+            headers: lines
+                .map(|(name, value)| (name.into(), value.into_owned()))
+                .collect(),
+            payload: outgoing.payload,
+            deadline: outgoing.deadline,
+        }
+    }
+
     /// The values of one header, joined as a reader would join them; none when it is not sent.
     pub(super) fn header(&self, name: &str) -> Option<String> {
         let lines = self.headers.iter();

@@ -1,8 +1,8 @@
 //! What the model knows of an rpc, and what must hold of it alone: what goes out for it, and how it ends.
 
 use urlfetch_core::{
-    ErrorKind, FetchError, Instant, Method, Outgoing, Policy, Request, Response, RpcKey, State,
-    headers,
+    ErrorKind, FetchError, Headers, Instant, Method, Outgoing, Payload, Policy, Request, Response,
+    RpcKey, State, headers, url::Url,
 };
 
 /// What the model knows of a call from its start.
@@ -64,8 +64,32 @@ impl Known {
     }
 }
 
+/// An [`Outgoing`] that stays.
+pub(super) struct Sent {
+    method: Method,
+    pub(super) url: Url,
+    headers: Headers,
+    payload: Payload,
+    deadline: Instant,
+}
+
+impl Sent {
+    pub(super) fn of(outgoing: Outgoing<'_>) -> Self {
+        let lines = outgoing.headers.into_iter();
+        Self {
+            method: outgoing.method,
+            url: outgoing.url.clone(),
+            headers: lines
+                .map(|(name, value)| (name.into(), value.into_owned()))
+                .collect(),
+            payload: outgoing.payload,
+            deadline: outgoing.deadline,
+        }
+    }
+}
+
 /// What goes out is what was asked for, and nothing that may not go out.
-pub(super) fn check_outgoing(call: &Started, outgoing: &Outgoing, now: Instant) {
+pub(super) fn check_outgoing(call: &Started, outgoing: &Sent, now: Instant) {
     let Started {
         policy, request, ..
     } = call;
@@ -107,7 +131,7 @@ pub(super) fn check_outgoing(call: &Started, outgoing: &Outgoing, now: Instant) 
 }
 
 /// Credentials go as far as the origin they were given for, unless the client keeps them.
-pub(super) fn check_credentials(call: &Started, outgoing: &Outgoing) {
+pub(super) fn check_credentials(call: &Started, outgoing: &Sent) {
     let given = call
         .request
         .headers

@@ -1,16 +1,19 @@
-//! The three functions of wasi:http that give an error code, by their canonical ABI, and the codes in core's words. What they mean is
-//! decided there.
+//! Functions of WASI by their canonical ABI: the three that give an error code, the one that takes header lines, and `poll`. The codes
+//! are told in core's words; what they mean is decided there.
 //!
 //! The crate `wasi` takes a code apart case by case and would do so three times, which is 4 KB of component. By itself a code is the
-//! number of a case, and some cases have a text.
+//! number of a case, and some cases have a text. Of header lines it wants each name and value in an allocation of its own, and of
+//! what is polled a new list each time.
 #![allow(unsafe_code, reason = "the canonical ABI is about raw memory")]
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::mem::MaybeUninit;
 
-use urlfetch_core::{Failure, FailureCode};
+use urlfetch_core::{Failure, FailureCode, Lines};
 use wasi::{
-    http::types::{FutureIncomingResponse, IncomingResponse, OutgoingRequest, RequestOptions},
-    io::error::Error,
+    http::types::{
+        Fields, FutureIncomingResponse, IncomingResponse, OutgoingRequest, RequestOptions,
+    },
+    io::{error::Error, poll::Pollable},
 };
 
 /// A variant of two cases as it lies in memory: an `option`, or a `result`.
@@ -36,8 +39,27 @@ struct ErrorCode {
 #[repr(C, align(8))]
 struct Payload([MaybeUninit<u32>; 6]);
 
+/// `tuple<field-key, field-value>`.
+#[allow(dead_code, reason = "the host reads them")]
+#[repr(C)]
+struct Line {
+    name: *const u8,
+    name_length: usize,
+    value: *const u8,
+    value_length: usize,
+}
+
+/// `header-error`, whose case nobody asks for.
+type HeaderError = u8;
+
 #[link(wasm_import_module = "wasi:http/types@0.2.0")]
 unsafe extern "C" {
+    #[link_name = "[static]fields.from-list"]
+    fn fields_from_list(
+        lines: *const Line,
+        count: usize,
+        fields: *mut MaybeUninit<Either<u32, HeaderError>>,
+    );
     #[link_name = "[method]future-incoming-response.get"]
     fn future_get(future: u32, answer: *mut MaybeUninit<Maybe<Either<Outcome<u32>, ()>>>);
     #[link_name = "http-error-code"]
@@ -53,6 +75,88 @@ unsafe extern "C" {
         options: u32,
         future: *mut MaybeUninit<Outcome<u32>>,
     );
+}
+
+#[link(wasm_import_module = "wasi:io/poll@0.2.0")]
+unsafe extern "C" {
+    #[link_name = "poll"]
+    fn poll(pollables: *const u32, count: usize, ready: *mut MaybeUninit<Ready>);
+}
+
+/// A `list<u32>` that is ours.
+#[repr(C)]
+struct Ready {
+    places: *mut u32,
+    count: usize,
+}
+
+/// Pollables as `poll` takes them.
+pub(super) struct Pollables(Vec<u32>);
+
+impl Pollables {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn push(&mut self, pollable: Pollable) {
+        self.0.push(pollable.take_handle());
+    }
+
+    /// Drops the pollable at this place, which the last one takes.
+    pub(super) fn swap_remove(&mut self, place: usize) {
+        let handle = self.0.swap_remove(place);
+        // SAFETY: `push` took it.
+        drop(unsafe { Pollable::from_handle(handle) });
+    }
+
+    /// `poll` over these and then the others, of which there is at least one: the places of those that are ready.
+    pub(super) fn poll<'a>(&mut self, others: impl Iterator<Item = &'a Pollable>) -> Vec<u32> {
+        let own = self.0.len();
+        self.0.extend(others.map(Pollable::handle));
+        let mut ready = MaybeUninit::uninit();
+        // SAFETY: the handles are borrowed, and the host writes the result.
+        let Ready { places, count } = unsafe {
+            poll(self.0.as_ptr(), self.0.len(), &mut ready);
+            ready.assume_init()
+        };
+        self.0.truncate(own);
+        match count {
+            // Not that it should be empty, but then it may have any pointer.
+            0 => Vec::new(),
+            // SAFETY: the host allocated the list here and leaves it to us.
+            _ => unsafe { Vec::from_raw_parts(places, count, count) },
+        }
+    }
+}
+
+impl Drop for Pollables {
+    fn drop(&mut self) {
+        while !self.0.is_empty() {
+            self.swap_remove(0);
+        }
+    }
+}
+
+/// `fields.from-list`; none when the host refuses a line.
+pub(super) fn fields(lines: &Lines<'_>) -> Option<Fields> {
+    let lines = lines.iter().map(|(name, value)| Line {
+        name: name.as_ptr(),
+        name_length: name.len(),
+        value: value.as_ptr(),
+        value_length: value.len(),
+    });
+    let lines: Vec<Line> = lines.collect();
+    let mut fields = MaybeUninit::uninit();
+    // SAFETY: the host reads what is borrowed until it returns, and writes the result.
+    let fields = unsafe {
+        fields_from_list(lines.as_ptr(), lines.len(), &mut fields);
+        fields.assume_init()
+    };
+    match fields {
+        // SAFETY: the handle is new and ours.
+        Either::First(fields) => Some(unsafe { Fields::from_handle(fields) }),
+        Either::Second(_) => None,
+    }
 }
 
 /// `outgoing-handler.handle`.
