@@ -232,6 +232,27 @@ fn what_is_known_of_the_issuer_is_for_everybody_and_nothing_else_is() {
     });
 }
 
+#[test]
+fn an_application_reads_the_keys_of_an_issuer_that_has_no_socket() {
+    on_sockets(|| async {
+        let file = File::new();
+        let served = signing(&file, ISSUER).await.start().await;
+        let read = async |path: &str| {
+            let answer = served.say("GET", path, "", "").await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            serde_json::from_slice::<Value>(&answer.body()).unwrap()
+        };
+        let known = read("/issuer/.well-known/openid-configuration").await;
+        assert_eq!(
+            (&known["issuer"], &known["jwks_uri"]),
+            (&ISSUER.into(), &format!("{ISSUER}/jwks").into())
+        );
+        let keys = read("/issuer/jwks").await;
+        assert_eq!(keys["keys"][0]["kty"], "RSA");
+        served.stop().await;
+    });
+}
+
 /// Cloud Tasks and the metadata server, both here.
 struct Google {
     api: Recording,

@@ -1,7 +1,7 @@
-//! An HTTP handler that defers: `/api/...` is asked of Cloud Tasks through the crate `urlfetch`, and every other path is a task's, which
-//! says how it ends: see `work`.
+//! An HTTP handler that defers: `/api/...` is asked of Cloud Tasks through the crate `urlfetch`, `/issuer/...` of who signs the tokens of
+//! deliveries, and every other path is a task's, which says how it ends: see `work`.
 
-use urlfetch::fetch;
+use urlfetch::Client;
 use wasi::http::types::{
     Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
@@ -13,7 +13,14 @@ impl wasi::exports::http::incoming_handler::Guest for Deferring {
     fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
         let path = request.path_with_query().unwrap_or_default();
         let (status, content) = match path.strip_prefix("/api/") {
-            Some(call) => ask(&request, call),
+            Some(call) => ask(
+                &request,
+                &format!("https://cloudtasks.googleapis.com/{call}"),
+            ),
+            None if path.starts_with("/issuer/") => {
+                let rest = path.trim_start_matches("/issuer");
+                ask(&request, &format!("http://tasks.urlfetch.internal{rest}"))
+            }
             None if path == "/env" => (200, environment()),
             None => work(&request, &path),
         };
@@ -28,7 +35,7 @@ fn environment() -> Vec<u8> {
 }
 
 /// The same method and body, asked of the service. What it answers is our answer.
-fn ask(request: &IncomingRequest, call: &str) -> (u16, Vec<u8>) {
+fn ask(request: &IncomingRequest, url: &str) -> (u16, Vec<u8>) {
     let (method, body) = match request.method() {
         Method::Post => ("POST", read(request)),
         Method::Patch => ("PATCH", read(request)),
@@ -37,10 +44,14 @@ fn ask(request: &IncomingRequest, call: &str) -> (u16, Vec<u8>) {
     };
     let call = http::Request::builder()
         .method(method)
-        .uri(format!("https://cloudtasks.googleapis.com/{call}"))
+        .uri(url)
         .body(body)
         .expect("it is a URL");
-    match fetch(call) {
+    let client = Client::shared();
+    // The issuer's name is one that does not leave this machine.
+    let allowed = client.set_allow_private(true);
+    allowed.expect("nothing was asked yet");
+    match client.fetch(call) {
         Ok(response) => (response.status, response.content),
         Err(error) => (599, error.to_string().into_bytes()),
     }
