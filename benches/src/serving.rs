@@ -92,13 +92,15 @@ impl Server {
         let app = app.to_str().context("a path in UTF-8")?;
         let mut command = match name {
             "urlfetch serve" => {
-                let mut command = Command::new(beside_this("urlfetch")?);
+                let ours = std::env::var_os("URLFETCH").map(PathBuf::from);
+                let mut command = Command::new(ours.map_or_else(|| beside_this("urlfetch"), Ok)?);
                 command.args(["serve", app, "--addr", "127.0.0.1:0"]);
                 command.args(ALLOW_PRIVATE);
                 command
             }
             _ => {
-                let mut command = Command::new("wasmtime");
+                let stock = std::env::var_os("WASMTIME").unwrap_or_else(|| "wasmtime".into());
+                let mut command = Command::new(stock);
                 command.args(["serve", "-Scli", "--addr", "127.0.0.1:0"]);
                 command.args(ALLOW_PRIVATE).arg(app);
                 command

@@ -12,6 +12,8 @@ let named = null;
 let page = null;
 /** Where the pages begin that were turned to reach this one: the last is this one's. */
 let turned = [];
+/** Tasks that went by what was done here: an answer that is older than that still has them. */
+const dealtWith = new Set();
 /** What the tables have: by name, the parts of a row. */
 const queueRows = new Map();
 const taskRows = new Map();
@@ -74,7 +76,7 @@ function tellWhatIsGone(told) {
   // Where there are several pages it may be on another one now.
   if (!page || !told || page.queue.name !== told.queue.name || page.next || told.next || turned.length) return;
   const here = new Set(told.tasks.map((task) => task.id));
-  const gone = page.tasks.filter((task) => !here.has(task.id)).map((task) => task.id);
+  const gone = page.tasks.map((task) => task.id).filter((id) => !here.has(id) && !dealtWith.has(id));
   if (gone.length === 1) news(`Task ${gone[0]} is gone: it has ended, or was deleted.`);
   else if (gone.length) news(`${gone.length} tasks are gone: they have ended, or were deleted.`);
 }
@@ -87,11 +89,13 @@ function news(text) {
 
 /** Has something done, says what came of it, and looks again. Tasks that go by it are not told to be gone. */
 async function act(method, path, done, goes = () => false) {
+  const going = (page?.tasks ?? []).filter(goes).map((task) => task.id);
+  for (const id of going) dealtWith.add(id);
   try {
     await change(method, PREFIX + path);
-    if (page) page.tasks = page.tasks.filter((task) => !goes(task));
     news(done);
   } catch (error) {
+    for (const id of going) dealtWith.delete(id);
     news(error.message);
     byId("task-news").classList.add("failed");
   }

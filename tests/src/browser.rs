@@ -109,6 +109,8 @@ impl Browser {
 
     /// The value of an expression, once it is something. A page that is not there yet is nothing.
     pub async fn until(&mut self, expression: &str) -> Value {
+        // What is never so is the last of these in the output of the claim.
+        println!("until {expression}");
         let look = format!(
             "new Promise((done) => {{
                 const look = () => {{
