@@ -556,7 +556,10 @@ impl Model {
                 None,
             ),
             Setting::Follow308(on) => (
-                call!(self.client().call_set_follow_permanent_redirect(client, *on)),
+                call!(
+                    self.client()
+                        .call_set_follow_permanent_redirect(client, *on)
+                ),
                 Some(true),
             ),
             Setting::Development(on) => (
