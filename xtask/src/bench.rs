@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::shell::{Failure, cargo, program, root};
 use crate::toolchain::WASM;
-use crate::urlfetch;
+use crate::{urlfetch, wasmtime};
 
 /// Where the peers' workspace is.
 pub(crate) const PEERS: &str = "benches/peers/Cargo.toml";
@@ -19,9 +19,12 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         prepare(args)?;
     }
     // Selected by name among the default members, as everywhere: so wasmtime is built once.
-    cargo(["run", "--quiet", "--bin", "urlfetch-bench", "--"])
-        .args(args)
-        .run()
+    let bench = cargo(["run", "--quiet", "--bin", "urlfetch-bench", "--"]).args(args);
+    match wasmtime::find() {
+        Some(wasmtime) => bench.env("WASMTIME", wasmtime),
+        None => bench,
+    }
+    .run()
 }
 
 fn prepare(args: &[String]) -> Result<(), Failure> {
@@ -75,8 +78,8 @@ fn say_what_is_missing() {
     if python.probe().is_none() {
         eprintln!("skipped: requests, threads: needs python3 with the package requests");
     }
-    if program("wasmtime").args(["--version"]).probe().is_none() {
-        eprintln!("skipped: wasmtime serve: wasmtime is not on the PATH");
+    if wasmtime::find().is_none() {
+        eprintln!("skipped: wasmtime serve: `cargo xtask conformance --hosts` builds it");
     }
 }
 

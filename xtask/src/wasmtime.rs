@@ -45,7 +45,8 @@ pub(crate) fn for_tests() -> Result<Option<PathBuf>, Failure> {
     }
 }
 
-fn find() -> Option<PathBuf> {
+/// The one that is there, if it is of that version.
+pub(crate) fn find() -> Option<PathBuf> {
     let is_it = |path: &PathBuf| {
         let version = program(path).args(["--version"]).probe();
         version.is_some_and(|text| text.split(' ').nth(1) == Some(VERSION))
