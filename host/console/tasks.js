@@ -14,8 +14,6 @@ let page = null;
 let turned = [];
 /** Tasks that went by what was done here: an answer that is older than that still has them. */
 const dealtWith = new Set();
-/** How many questions were asked. */
-let questions = 0;
 /** What the tables have: by name, the parts of a row. */
 const queueRows = new Map();
 const taskRows = new Map();
@@ -97,11 +95,9 @@ async function act(method, path, done, goes = () => false) {
     await change(method, PREFIX + path);
     news(done);
   } catch (error) {
-    // Somebody was quicker, or the browser has asked twice: what was to go is gone.
-    const isGone = method === "DELETE" && error.status === 404;
-    if (!isGone) for (const id of going) dealtWith.delete(id);
-    news(isGone ? done : error.message);
-    byId("task-news").classList.toggle("failed", !isGone);
+    for (const id of going) dealtWith.delete(id);
+    news(error.message);
+    byId("task-news").classList.add("failed");
   }
   await refresh().catch(() => {});
 }
@@ -114,14 +110,7 @@ function confirmed(question, word) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
-    const mine = ++questions;
-    const closed = () => {
-      // The event of an earlier question may come when this one is asked already, and this one's answer is not for an earlier one.
-      if (mine === questions && dialog.open) return;
-      dialog.removeEventListener("close", closed);
-      resolve(mine === questions && dialog.returnValue === "yes");
-    };
-    dialog.addEventListener("close", closed);
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });
 }
 

@@ -112,19 +112,12 @@ impl Browser {
         // What is never so is the last of these in the output of the claim.
         println!("until {expression}");
         let look = format!(
-            "new Promise((done) => {{
-                const look = () => {{
-                    let seen = null;
-                    try {{ seen = ({expression}); }} catch {{}}
-                    seen ? done(seen) : setTimeout(look, 20);
-                }};
-                look();
-            }})"
+            "(() => {{ try {{ return ({expression}) || null; }} catch {{ return null; }} }})()"
         );
         loop {
-            let asked = json!({"expression": look, "awaitPromise": true, "returnByValue": true});
+            // Not by a promise of the page's own timer: one that was begun while a dialog closed was at times never told.
+            let asked = json!({"expression": look, "returnByValue": true});
             let answer = self.call("Runtime.evaluate", asked).await;
-            // A page that is left takes the promise with it.
             if answer["exceptionDetails"].is_null() && !answer["result"]["value"].is_null() {
                 return answer["result"]["value"].clone();
             }

@@ -25,9 +25,9 @@ impl File {
     pub(super) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tasks-{next}"));
-        let _ = std::fs::remove_dir_all(&folder);
-        File(folder)
+        // Two runs of the claims may share the folder of what was built.
+        let name = format!("tasks-{}-{next}", std::process::id());
+        File(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
     }
 
     /// A folder beside it.

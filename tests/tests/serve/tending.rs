@@ -45,7 +45,7 @@ async fn said(browser: &mut Browser, news: &str) {
 }
 
 #[test]
-fn a_browser_shows_what_was_deferred_and_has_it_run() {
+fn a_browser_shows_what_was_deferred_and_has_it_run_or_deleted() {
     on_sockets(|| async {
         let file = File::new();
         let served = deferring(&file).await;
@@ -123,7 +123,23 @@ fn a_browser_shows_what_was_deferred_and_has_it_run() {
             .api("GET", &format!("{QUEUE}/tasks/never"), &json!({}))
             .await;
         assert_eq!(status, 200);
+        press(&mut browser, "tr[data-task=never]", "delete").await;
+        agree(&mut browser).await;
+        said(&mut browser, "Task never was deleted.").await;
+        browser.until(&format!("{SHOWN} === 'again'")).await;
+        served.gone("never").await;
         assert_eq!(browser.complaints(), [""; 0]);
+
+        // What somebody else has deleted since the page looked is not run, and the page says so.
+        browser
+            .eval("document.getElementById('pause').click()")
+            .await;
+        served
+            .api("DELETE", &format!("{QUEUE}/tasks/again"), &json!({}))
+            .await;
+        press(&mut browser, "tr[data-task=again]", "run").await;
+        said(&mut browser, "no longer exists").await;
+        browser.until(&format!("{SHOWN} === ''")).await;
         browser.close().await;
         served.stop().await;
     });
