@@ -51,8 +51,11 @@ impl Retry {
             .limit
             .map(|limit| i32::try_from(limit).map_or(i32::MAX, |limit| limit.saturating_add(1)));
         put("maxAttempts", attempts.map(Value::from));
-        let whole =
-            |age: Duration| Duration::from_secs(age.as_secs() + u64::from(age.subsec_nanos() > 0));
+        // Too long an age stays too long, and is the service's to refuse: 0 would be no limit.
+        let whole = |age: Duration| {
+            let part = u64::from(age.subsec_nanos() > 0);
+            Duration::from_secs(age.as_secs().saturating_add(part))
+        };
         put(
             "maxRetryDuration",
             self.age_limit.map(|age| seconds(whole(age))),

@@ -228,6 +228,15 @@ fn retry_options_are_the_tasks_own() {
         task.expect("it is made")["retryConfig"],
         json!({"maxAttempts": 1, "maxRetryDuration": "91s", "minBackoff": "2.300000000s", "maxBackoff": "300s", "maxDoublings": 3})
     );
+    // 0 would be no limit.
+    let longest = made(&retry(Retry {
+        age_limit: Some(Duration::MAX),
+        ..Retry::default()
+    }));
+    assert_eq!(
+        longest.expect("it is made")["retryConfig"],
+        json!({"maxRetryDuration": format!("{}s", u64::MAX)})
+    );
     let nothing = made(&retry(Retry::default())).expect("it is made");
     assert_eq!(nothing["retryConfig"], json!({}));
     let crossed = Retry {
