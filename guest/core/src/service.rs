@@ -495,6 +495,12 @@ impl Service {
         self.clients[client.0].queue.out_by_origin()
     }
 
+    /// How many finished rpcs of this client are remembered as not reported, those that have left included.
+    #[cfg(test)]
+    pub(crate) fn unreported(&self, client: ClientKey) -> usize {
+        self.clients[client.0].unreported.len()
+    }
+
     /// Clients and rpcs that exist, and deadlines that are remembered.
     #[cfg(test)]
     pub(crate) fn population(&self) -> (usize, usize, usize) {

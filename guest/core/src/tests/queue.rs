@@ -276,6 +276,33 @@ fn deadlines_of_finished_calls_are_not_remembered_for_ever() {
 }
 
 #[test]
+fn finished_rpcs_are_not_remembered_in_whatever_order_their_results_are_taken() {
+    const ROUND: usize = 100;
+    let mut program = Program::new().origin(A, answer(200));
+    // It stays, and nobody asks what has finished: it must be told in the end, and nothing else.
+    let first = program.start(get(A));
+    program.wait(first);
+    // Each a generator of all places: in order, backwards, and twice criss-cross.
+    for stride in [1, ROUND - 1, 37, 61].repeat(25) {
+        let rpcs = program.start_all(&[A; ROUND]);
+        for n in 0..ROUND {
+            let rpc = rpcs[(n + 1) * stride % ROUND];
+            program.wait(rpc);
+            // Half of the results are taken, the others dropped unread.
+            if n % 2 == 0 {
+                assert!(program.service.take_outcome(rpc).is_some());
+            }
+            program.drop_rpc(rpc);
+            let remembered = program.service.unreported(program.client);
+            assert!(remembered < 4 * ROUND, "{remembered}");
+        }
+    }
+    let id = program.service.id(first);
+    assert_eq!(program.service.take_finished(program.client), [id]);
+    assert_eq!(program.service.unreported(program.client), 0);
+}
+
+#[test]
 fn ten_thousand_calls_go_through_a_hundred_places() {
     let mut program = Program::new()
         .origin(A, answer(200).late(1))
