@@ -21,7 +21,8 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// Makes the file, and its folder with it. On the disk when this returns. Fails when there is one already.
+/// Makes the file, and its folder with it. On the disk when this returns. Fails when there is one already; when it fails otherwise,
+/// there is none: half a secret would be taken for one that somebody has spoiled.
 pub(crate) fn make(path: &Path, text: &str) -> io::Result<()> {
     let folder = path
         .parent()
@@ -33,8 +34,14 @@ pub(crate) fn make(path: &Path, text: &str) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        drop(file);
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
     // So is its name. Elsewhere than on Unix a folder cannot be opened for that.
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;

@@ -10,7 +10,8 @@ use super::store::{Answer, Job, Kind, State, StoreError};
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql, TransactionBehavior};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -239,6 +240,20 @@ fn create(connection: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
+/// Makes the file where there is none, for its owner alone: payloads and headers of tasks may be secrets. SQLite gives the files that it
+/// puts beside it the same mode.
+fn make(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    // One that is there is not opened: closing it would let go of the locks that this process has on it.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Opens the file, or makes it with its folder, and takes it for this process alone.
 fn connect(path: &Path) -> std::result::Result<Connection, StoreError> {
     let named = |reason: String| StoreError(format!("'{}': {reason}", path.display()));
@@ -247,6 +262,7 @@ fn connect(path: &Path) -> std::result::Result<Connection, StoreError> {
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| named(error.to_string()))?;
+    make(path).map_err(|error| named(error.to_string()))?;
     let opened = || {
         let connection = Connection::open(path)?;
         connection.busy_timeout(std::time::Duration::ZERO)?;

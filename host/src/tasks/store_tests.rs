@@ -67,6 +67,30 @@ async fn a_store_that_nobody_used_leaves_no_file() {
     assert!(folder.file().exists() && store.is_open());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_on_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let store = Store::open(folder.file()).unwrap();
+    enqueue(&store, "a").await.unwrap();
+    let files = fs::read_dir(folder.file().parent().unwrap()).unwrap();
+    let modes: Vec<_> = files
+        .map(|file| file.unwrap())
+        .map(|file| {
+            (
+                file.file_name(),
+                file.metadata().unwrap().permissions().mode() & 0o777,
+            )
+        })
+        .collect();
+    // The database and its log.
+    assert!(
+        modes.len() > 1 && modes.iter().all(|(_, mode)| *mode == 0o600),
+        "{modes:?}"
+    );
+}
+
 #[tokio::test]
 async fn what_was_promised_is_there_when_the_file_is_opened_again() {
     let folder = Folder::new();
