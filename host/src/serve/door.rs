@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 /// How the names of headers begin that only a delivery has.
 const OURS: [&str; 4] = ["x-cloudtasks-", "x-appengine-", "x-google-", "x-urlfetch-"];
-/// What only deliveries may ask for.
-const QUEUES: &str = "_ah/queue";
+/// What only deliveries may ask for: the segments that its path begins with.
+const QUEUES: [&str; 2] = ["_ah", "queue"];
 
 /// Takes away what a request from outside may not say, unless it shows a token of those who are trusted to deliver: then it is a
 /// delivery, and stays as it is. Otherwise what only deliveries may ask for is for those who know the server's own token. Refuses with a
@@ -67,7 +67,8 @@ fn is_ours(name: &str) -> bool {
     OURS.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether an application may take a path for one below `/_ah/queue`, when it decodes it, merges slashes or resolves dots.
+/// Whether an application may take a path for one below `/_ah/queue`, when it decodes it, merges slashes or resolves dots; or when it
+/// resolves none, and the dots lead out again.
 fn is_queue(path: &str) -> bool {
     let decoded = percent_decode_str(path).decode_utf8_lossy();
     let mut parts: Vec<&str> = Vec::new();
@@ -77,10 +78,16 @@ fn is_queue(path: &str) -> bool {
             ".." => drop(parts.pop()),
             part => parts.push(part),
         }
+        if parts.len() == QUEUES.len()
+            && parts
+                .iter()
+                .zip(QUEUES)
+                .all(|(part, of)| part.eq_ignore_ascii_case(of))
+        {
+            return true;
+        }
     }
-    let path = parts.join("/").to_ascii_lowercase();
-    path.strip_prefix(QUEUES)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    false
 }
 
 #[cfg(test)]
@@ -123,6 +130,8 @@ mod tests {
             "/x/../_ah/./queue/deferred",
             "/_AH/Queue/deferred",
             "/_ah\\queue\\deferred",
+            "/_ah/queue/../x",
+            "/_ah/queue/%2e%2e/%2e%2e/x",
         ] {
             assert!(is_queue(path), "{path}");
         }
@@ -131,7 +140,7 @@ mod tests {
             "/_ah/queues",
             "/_ah/warmup",
             "/x/_ah/queue/deferred",
-            "/_ah/queue/../x",
+            "/_ah/../queue",
         ] {
             assert!(!is_queue(path), "{path}");
         }
