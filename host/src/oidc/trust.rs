@@ -7,8 +7,9 @@ use http::header::{CACHE_CONTROL, HeaderMap};
 use http::{Request, StatusCode};
 use serde_json::{Map, Value};
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 /// How far clocks may differ, in seconds.
@@ -61,9 +62,14 @@ pub(crate) enum Judged {
 
 /// Judges tokens.
 pub(crate) struct Trust {
+    source: Arc<Source>,
+    keys: Arc<Mutex<Keys>>,
+}
+
+/// Whose keys they are, and what asks for them.
+struct Source {
     config: TrustedIssuer,
     fetch: Fetch,
-    keys: Mutex<Keys>,
 }
 
 #[derive(Default)]
@@ -77,9 +83,8 @@ struct Keys {
 impl Trust {
     pub(crate) fn new(config: TrustedIssuer, fetch: Fetch) -> Self {
         Trust {
-            config,
-            fetch,
-            keys: Mutex::default(),
+            source: Arc::new(Source { config, fetch }),
+            keys: Arc::default(),
         }
     }
 
@@ -88,10 +93,10 @@ impl Trust {
         let Some(jws) = Jws::read(token) else {
             return Judged::Bad("it is no token by RS256");
         };
-        if let Some(reason) = self.objection(&jws.claims, seconds(now)) {
+        if let Some(reason) = self.source.objection(&jws.claims, seconds(now)) {
             return Judged::Bad(reason);
         }
-        let mut kept = self.keys.lock().await;
+        let mut kept = self.keys.clone().lock_owned().await;
         let now = Instant::now();
         let fits = |key: &&PublicKey| jws.kid.is_none() || key.kid == jws.kid;
         let is_stale = kept.until.is_none_or(|until| now >= until);
@@ -104,17 +109,18 @@ impl Trust {
         let may_ask = kept.asked.is_none_or(|asked| now >= asked + pause);
         if (is_stale || is_new) && may_ask {
             kept.asked = Some(now);
-            match self.ask().await {
-                Ok((keys, lifetime)) => {
-                    kept.keys = keys;
-                    kept.until = Some(now + lifetime);
-                }
+            // By a task of its own: who came with the token may leave, and nobody would ask again for a minute.
+            let asking = tokio::spawn(self.source.clone().renew(kept, now));
+            kept = match asking.await {
+                Ok((kept, Ok(()))) => kept,
                 // The old ones were good until now.
-                Err(reason) if kept.keys.is_empty() => return Judged::Unknown(reason),
-                Err(reason) => {
+                Ok((kept, Err(reason))) if !kept.keys.is_empty() => {
                     tracing::warn!(target: "tasks", reason, "keys of tokens are kept longer than they should be");
+                    kept
                 }
-            }
+                Ok((_, Err(reason))) => return Judged::Unknown(reason),
+                Err(_) => return Judged::Unknown("the server stops".into()),
+            };
         }
         if kept.keys.is_empty() {
             return Judged::Unknown("its issuer's keys could not be had a moment ago".into());
@@ -129,7 +135,9 @@ impl Trust {
             false => Judged::Bad("its signature is not the issuer's"),
         }
     }
+}
 
+impl Source {
     /// What is wrong with what a token says.
     fn objection(&self, claims: &Map<String, Value>, now: u64) -> Option<&'static str> {
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
@@ -159,10 +167,25 @@ impl Trust {
         if now >= expires.saturating_add(SKEW) {
             return Some("it has expired");
         }
-        if issued > now.saturating_add(SKEW) || at("nbf").is_some_and(|from| from > now + SKEW) {
+        if issued > now.saturating_add(SKEW)
+            || at("nbf").is_some_and(|from| from > now.saturating_add(SKEW))
+        {
             return Some("it is not good yet");
         }
         None
+    }
+
+    /// Asks for keys, and puts them in the place of those that were kept until `now`.
+    async fn renew(
+        self: Arc<Self>,
+        mut kept: OwnedMutexGuard<Keys>,
+        now: Instant,
+    ) -> (OwnedMutexGuard<Keys>, Result<(), String>) {
+        let renewed = self.ask().await.map(|(keys, lifetime)| {
+            kept.keys = keys;
+            kept.until = Some(now + lifetime);
+        });
+        (kept, renewed)
     }
 
     /// Asks the issuer for its keys.
@@ -219,7 +242,7 @@ fn lifetime(headers: &HeaderMap) -> Duration {
 
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Trust").field(&self.config).finish()
+        f.debug_tuple("Trust").field(&self.source.config).finish()
     }
 }
 

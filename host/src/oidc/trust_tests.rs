@@ -9,6 +9,7 @@ use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex as Lock};
 use std::time::UNIX_EPOCH;
+use tokio::sync::Semaphore;
 
 const ISSUER: &str = "https://issuer.test";
 const NOW: u64 = 1_795_176_000;
@@ -225,6 +226,29 @@ async fn without_keys_nothing_is_known_and_old_ones_are_better_than_none() {
     tokio::time::advance(Duration::from_secs(24 * 3_600)).await;
     assert_eq!(judge(&trust, &token).await, Judged::Good);
     assert_eq!(served.asked(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_while_keys_are_asked_for_keeps_nobody_from_having_them() {
+    let served = Served::with(&[&KEYS[0]]);
+    let (answers, gate) = (served.fetch(), Arc::new(Semaphore::new(0)));
+    let waits: Fetch = {
+        let gate = gate.clone();
+        Arc::new(move |request| {
+            let (answer, gate) = (answers(request), gate.clone());
+            Box::pin(async move {
+                gate.acquire().await.unwrap().forget();
+                answer.await
+            })
+        })
+    };
+    let trust = Trust::new(config(), waits);
+    let token = KEYS[0].sign(&claims()).unwrap();
+    let left = tokio::time::timeout(Duration::from_millis(1), judge(&trust, &token)).await;
+    assert!(left.is_err());
+    gate.add_permits(2);
+    assert_eq!(judge(&trust, &token).await, Judged::Good);
+    assert_eq!(served.asked(), 1);
 }
 
 #[test]
