@@ -27,6 +27,8 @@ const SHARED_NAP: Duration = Duration::from_millis(200);
 const DOUBT: Duration = Duration::from_secs(60);
 /// How often old names and old tasks are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
+/// How many headers a delivery may have that its task has not: those put here, its host, its length and its token.
+const OWN_HEADERS: usize = 16;
 /// The longest that an answer's `Retry-After` is heeded.
 const LONGEST_WAIT: i64 = 3_600 * SECOND;
 
@@ -229,7 +231,7 @@ async fn attempt(
     let deadline = Duration::from_micros(u64::try_from(claimed.task.deadline).unwrap_or(0));
     let delivered = match request(&claimed) {
         Some(request) => deliver(request, deadline).await,
-        // A URL that is none: the service accepts it as well.
+        // A URL that is none, or too many headers: the service accepts it as well.
         None => Delivered::Unanswered,
     };
     let too_fast = matches!(delivered, Delivered::Answered(429 | 503, _));
@@ -296,8 +298,11 @@ fn request(claimed: &Claimed) -> Option<Request<Bytes>> {
         ) else {
             continue;
         };
-        headers.append(name, value);
+        // Of very short lines there may be more than a map has room for.
+        headers.try_append(name, value).ok()?;
     }
+    // So that what is put last cannot fail.
+    headers.try_reserve(OWN_HEADERS).ok()?;
     let mut put = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);

@@ -155,6 +155,31 @@ async fn a_url_that_is_none_fails_like_any_other_delivery() {
 }
 
 #[tokio::test]
+async fn more_headers_than_can_be_sent_fail_like_any_other_delivery() {
+    let mut running = Running::new(|_| Delivered::Answered(200, None));
+    // 78,000 of the 81,920 bytes that they may have.
+    let headers: serde_json::Map<_, _> = (0..26_000).map(|n| (base36(n), "".into())).collect();
+    let retry = serde_json::json!({"maxAttempts": 1});
+    running
+        .enqueue(
+            "many",
+            serde_json::json!({"httpRequest": {"url": "http://a.test/", "headers": headers}, "retryConfig": retry}),
+        )
+        .await;
+    running.emptied().await;
+    assert!(running.seen.try_recv().is_err());
+}
+
+/// A number in digits and small letters.
+fn base36(number: u32) -> String {
+    let digit = |n| char::from_digit(n % 36, 36).unwrap();
+    [number / 1_296, number / 36, number]
+        .map(digit)
+        .iter()
+        .collect()
+}
+
+#[tokio::test]
 async fn no_more_deliveries_run_at_once_than_the_queue_permits() {
     let gate = Arc::new(Semaphore::new(0));
     let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
