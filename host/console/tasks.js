@@ -245,7 +245,7 @@ function newTask(task) {
   const queue = chosen();
   const path = `${queue}/tasks/${task.id}`;
   row.run = button("run", "Run now", `task ${task.id}`, () => {
-    if (row.run.getAttribute("aria-disabled") !== "true") act("POST", `${path}:run`, `Task ${task.id} is run.`);
+    if (row.run.getAttribute("aria-disabled") !== "true") act("POST", `${path}:run`, `Task ${task.id} was sent to run.`);
   });
   const forget = button("delete", "Delete", `task ${task.id}`, async () => {
     const sure = await confirmed(`Delete the task ${task.id}? It will not run.`, "Delete");

@@ -93,7 +93,7 @@ fn a_browser_shows_what_was_deferred_and_has_it_run_or_deleted() {
             .await;
         browser.press("Enter").await;
         browser.until(&format!("{SHOWN} === 'never again'")).await;
-        said(&mut browser, "later").await;
+        said(&mut browser, "Task later was sent to run.").await;
         assert_eq!(served.deliveries(1).await[0].path, "/200?q");
         // What had the focus went with its task; the next one's button has it.
         let focused = "document.activeElement.closest('tr')?.dataset.task === 'never'";

@@ -80,7 +80,8 @@ async fn done(tasks: &Tasks, method: &Method, name: &str) -> Answer {
 
 /// Whether it is one of the things that may be done here.
 fn wanted(method: &Method, name: &str) -> bool {
-    let is_task = name.contains("/tasks/");
+    // Not by what it contains: a project may be called so.
+    let is_task = name.rsplit('/').nth(1) == Some("tasks");
     let verb = name.rsplit_once(':').map(|(_, verb)| verb);
     match (method, verb) {
         (&Method::POST, Some("pause" | "resume" | "purge")) => !is_task,
@@ -108,6 +109,9 @@ mod tests {
         assert!(!can(&Method::DELETE, queue));
         assert!(!can(&Method::POST, &format!("{queue}/tasks")));
         assert!(!can(&Method::PATCH, queue));
+        let of_tasks = "/projects/tasks/locations/tasks/queues/q";
+        assert!(can(&Method::POST, &format!("{of_tasks}:purge")));
+        assert!(!can(&Method::DELETE, of_tasks));
         assert!(is_here("/api/tasks") && is_here("/api/tasks/x") && !is_here("/api/tasksx"));
     }
 }
