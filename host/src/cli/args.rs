@@ -1,6 +1,7 @@
 //! Reading single arguments, and saying in one line what is wrong with one.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::net::SocketAddr;
 
 /// The six methods. What else the component may refuse, it refuses itself; this list is for `--help` and for naming the option.
 pub(crate) const METHODS: [&str; 6] = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH"];
@@ -12,6 +13,13 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
         Ok(_) => Err("must be a number of seconds greater than zero".into()),
         Err(_) => Err("is not a number of seconds".into()),
     }
+}
+
+/// An address to listen at.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned()
+    })
 }
 
 /// A method, in any case.

@@ -16,6 +16,7 @@ mod report;
 mod serve;
 mod signals;
 mod table;
+mod task_options;
 mod tasks;
 mod urls;
 mod waterfall;

@@ -1,8 +1,8 @@
 //! `urlfetch serve`: options into an application, a sender and a server; signals into its end.
 
 use super::signals::Signals;
+use super::task_options::TaskOptions;
 use super::{Refusal, Verdict, args, output};
-use http::Uri;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,8 +13,7 @@ use urlfetch_host::serve::{
     App, AppOptions, LentFolder, LogFormat, ServeOptions, Server, listen, start_log,
 };
 use urlfetch_host::{
-    AllowedHost, BlockedNetwork, Credentials, DeferredKeys, EgressPolicy, GoogleTasks, Issuer,
-    Part, Sender, SenderOptions, Tasks, Token, TrustedIssuer, raise_fd_limit,
+    AllowedHost, BlockedNetwork, EgressPolicy, Part, Sender, SenderOptions, raise_fd_limit,
 };
 
 /// Sockets that are asked of the system, if it grants them: clients, and what requests fetch.
@@ -23,8 +22,6 @@ const SOCKETS: u64 = 65_536;
 const FEWEST_SOCKETS: u64 = 128;
 /// How many connections the server has for itself: to Cloud Tasks, and for tokens and keys.
 const OWN_SOCKETS: usize = 64;
-/// What tokens call their issuer when it has no address: the application can read its keys there, and nobody else.
-const ISSUER: &str = "http://tasks.urlfetch.internal";
 /// After how many turns of its tasks a thread looks after its sockets; tokio's own 61 would be an eighth of a second.
 const TURNS: u32 = 13;
 
@@ -42,11 +39,11 @@ pub(crate) struct ServeArgs {
     #[arg(value_name = "APP")]
     app: String,
     /// Where to listen; port 0 is a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = args::address)]
     addr: SocketAddr,
     /// Where to answer those who run the server: a console for the browser, which shows requests and
     /// deferred tasks and has tasks run or deleted, and /metrics for Prometheus. Keep it from strangers.
-    #[arg(long, value_name = "ADDR", value_parser = address)]
+    #[arg(long, value_name = "ADDR", value_parser = args::address)]
     admin: Option<SocketAddr>,
     /// A name by which browsers may come to the admin address, which are otherwise refused unless they come by its address or
     /// as localhost. May be repeated.
@@ -70,46 +67,8 @@ pub(crate) struct ServeArgs {
     /// be repeated.
     #[arg(long, value_name = "NETWORK")]
     block_network: Vec<BlockedNetwork>,
-    /// What the application defers: `local` keeps its tasks in --tasks-file and delivers them when they are due;
-    /// postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE keeps them in a database, where every server that names it delivers what any
-    /// of them was given; `google` sends calls of the application to Google, with a token that this server gets by Application Default
-    /// Credentials; `off` does nothing of the kind. Unless it is `off` or `google` calls of the application to
-    /// https://cloudtasks.googleapis.com/v2/ are answered here. Unless it is `off` requests from outside lose headers that only
-    /// deliveries have (X-CloudTasks-*, X-AppEngine-*, X-Google-*, X-Urlfetch-*) and may not ask for /_ah/queue/*. A password may be in
-    /// the environment variable PGPASSWORD instead; HOST may be a list, or a socket's folder with %2F for each slash; with
-    /// ?sslmode=require the connection is TLS, and the certificate is judged.
-    #[arg(long, value_name = "ENGINE", default_value = "local", value_parser = engine)]
-    tasks: Engine,
-    /// Where `local` keeps tasks: a file that belongs to one server, and is made by the first task. Beside it, with the extension `token`,
-    /// lies the token of --tasks-listen, and with the extension `key` the key by which the application knows its own tasks, which it
-    /// is given as URLFETCH_DEFERRED_KEYS unless --env gives another. Only their owner may read these two. A database has that key too.
-    #[arg(long, value_name = "FILE", default_value = ".urlfetch/tasks.db")]
-    tasks_file: PathBuf,
-    /// Where to answer the API of Cloud Tasks to those who send the token as `Authorization: Bearer TOKEN`: `urlfetch tasks`, and
-    /// Google's clients with this address as their endpoint.
-    #[arg(long, value_name = "ADDR", value_parser = address)]
-    tasks_listen: Option<SocketAddr>,
-    /// By which URL others reach --tasks-listen, when it is not that address: the issuer (`iss`) of the tokens that tasks wish their
-    /// deliveries to show, under which /.well-known/openid-configuration and /jwks are read. Their key lies beside --tasks-file, with the
-    /// extension `oidc.pem`.
-    #[arg(long, value_name = "URL", value_parser = origin)]
-    tasks_url: Option<Uri>,
-    /// With --tasks google: where Cloud Tasks is, SCHEME://HOST[:PORT].
-    #[arg(long, value_name = "URL", value_parser = origin)]
-    tasks_endpoint: Option<Uri>,
-    /// Whose OIDC tokens make a request from outside a delivery, which keeps its headers and may ask for /_ah/queue/*: `google`, or the
-    /// URL of an issuer, such as another server's --tasks-url.
-    #[arg(long, value_name = "ISSUER", requires_all = ["tasks_audience", "tasks_email"])]
-    tasks_issuer: Option<String>,
-    /// Whom such a token must be for: what tasks say as `audience`, or their URL. May be repeated.
-    #[arg(long, value_name = "AUDIENCE", requires = "tasks_issuer")]
-    tasks_audience: Vec<String>,
-    /// Whose such a token must be: what tasks say as `serviceAccountEmail`. May be repeated.
-    #[arg(long, value_name = "EMAIL", requires = "tasks_issuer")]
-    tasks_email: Vec<String>,
-    /// Where the keys of --tasks-issuer are, when it does not say so itself.
-    #[arg(long, value_name = "URL", requires = "tasks_issuer", value_parser = url)]
-    tasks_jwks: Option<Uri>,
+    #[command(flatten)]
+    tasks: TaskOptions,
     /// How many requests may be in flight; the others are answered 503 and asked to come again.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_requests: u32,
@@ -136,29 +95,6 @@ enum Format {
     Json,
 }
 
-/// Who keeps tasks.
-#[derive(Clone, PartialEq, Eq)]
-enum Engine {
-    Local,
-    Google,
-    Off,
-    /// The URL of a database, which may have a password.
-    Postgres(String),
-}
-
-/// Reads the name of an engine.
-fn engine(text: &str) -> Result<Engine, String> {
-    match text {
-        "local" => Ok(Engine::Local),
-        "off" => Ok(Engine::Off),
-        "google" => Ok(Engine::Google),
-        text if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-            Ok(Engine::Postgres(text.to_owned()))
-        }
-        _ => Err("is none of `local`, `google`, `off` and postgres://...".into()),
-    }
-}
-
 /// Serves until a signal comes.
 pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
     if args.admin == Some(args.addr) && args.addr.port() != 0 {
@@ -175,9 +111,9 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
         Format::Json => LogFormat::Json,
     });
     let sender = sender(&args)?;
-    let tasks = tasks(&args)?;
-    let google = google(&args)?;
-    let deliverer = deliverer(&args)?;
+    let tasks = args.tasks.kept(&args.env, args.ca_file.as_deref())?;
+    let google = args.tasks.google()?;
+    let deliverer = args.tasks.deliverer()?;
     let own_sender = match google.is_some() || deliverer.is_some() {
         true => Some(own_sender(&args)?),
         false => None,
@@ -188,7 +124,8 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
         let listener = bind("--addr", args.addr)?;
         let admin = args.admin.map(|admin| bind("--admin", admin)).transpose()?;
         let calls = args
-            .tasks_listen
+            .tasks
+            .listen()
             .map(|at| bind("--tasks-listen", at))
             .transpose()?;
         let mut lines = format!("listening on http://{}\n", listener.1);
@@ -213,12 +150,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
             core_instances_each = app.needs().core_instances,
             memories_each = app.needs().memories,
             tables_each = app.needs().tables,
-            tasks = %match (&args.tasks, &google) {
-                (Engine::Local, _) => args.tasks_file.display().to_string(),
-                (Engine::Postgres(_), _) => "postgres".to_owned(),
-                (Engine::Google, Some(google)) => format!("{} by {:?}", google.endpoint, google.credentials),
-                (Engine::Google | Engine::Off, _) => "off".to_owned(),
-            },
+            tasks = %args.tasks.told(google.as_ref()),
             "ready"
         );
         let options = ServeOptions {
@@ -230,17 +162,10 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
             admin_hosts: args.admin_host,
             tasks: tasks
                 .map(|tasks| {
-                    let url = match (&args.tasks_url, &calls) {
-                        (Some(url), _) => url.to_string(),
-                        (None, Some((_, calls))) => format!("http://{calls}"),
-                        (None, None) => ISSUER.to_owned(),
-                    };
-                    let file = args.tasks_file.with_extension("oidc.pem");
-                    let issuer = Issuer::open(url.trim_end_matches('/'), &file);
-                    issuer.map(|issuer| tasks.with_issuer(issuer))
+                    args.tasks
+                        .with_issuer(tasks, calls.as_ref().map(|calls| calls.1))
                 })
-                .transpose()
-                .map_err(|error| Refusal::new(format!("--tasks-file: {error}")))?,
+                .transpose()?,
             google,
             deliverer,
             own_sender,
@@ -277,96 +202,6 @@ pub(crate) fn run(args: ServeArgs) -> Result<Verdict, Refusal> {
     // A lookup that still waits for an answer does not hold the process.
     runtime.shutdown_background();
     ended
-}
-
-/// The tasks that the options speak of.
-fn tasks(args: &ServeArgs) -> Result<Option<Tasks>, Refusal> {
-    if matches!(args.tasks, Engine::Google | Engine::Off) {
-        let at = args
-            .tasks_listen
-            .map(|at| ("--tasks-listen", at.to_string()));
-        let url = args.tasks_url.as_ref();
-        return match at.or(url.map(|url| ("--tasks-url", url.to_string()))) {
-            Some((option, said)) => Err(Refusal::new(format!(
-                "{option} '{said}': there is nothing to answer with --tasks google or --tasks off"
-            ))),
-            None => Ok(None),
-        };
-    }
-    let mut tasks = match &args.tasks {
-        Engine::Postgres(url) => connect(url, args.ca_file.as_deref())?,
-        _ => Tasks::open(&args.tasks_file).map_err(|error| {
-            Refusal::new(format!(
-                "--tasks-file: {error}: name another one, or --tasks off"
-            ))
-        })?,
-    };
-    let beside = |extension| args.tasks_file.with_extension(extension);
-    let refused = |file: PathBuf| {
-        move |error| Refusal::new(format!("--tasks-file: '{}': {error}", file.display()))
-    };
-    let has_keys = |(name, _): &(String, String)| name == DeferredKeys::VARIABLE;
-    if args.tasks == Engine::Local && !args.env.iter().any(has_keys) {
-        let file = beside("key");
-        tasks = tasks.with_keys(DeferredKeys::of_file(&file).map_err(refused(file))?);
-    }
-    if args.tasks_listen.is_some() {
-        let file = beside("token");
-        tasks = tasks.with_token(Token::of_file(&file).map_err(refused(file))?);
-    }
-    Ok(Some(tasks))
-}
-
-/// The tasks in a database, which is trusted as the others are that are connected to.
-fn connect(url: &str, ca_file: Option<&str>) -> Result<Tasks, Refusal> {
-    let roots = super::ca_file::read(ca_file)?;
-    Tasks::connect(url, &roots)
-        .map_err(|error| Refusal::new(format!("--tasks postgres://...: the database: {error}")))
-}
-
-/// By what right, and where, Cloud Tasks is called for the application.
-fn google(args: &ServeArgs) -> Result<Option<GoogleTasks>, Refusal> {
-    if args.tasks != Engine::Google {
-        return match &args.tasks_endpoint {
-            Some(url) => Err(Refusal::new(format!(
-                "--tasks-endpoint '{url}': nobody asks there without --tasks google"
-            ))),
-            None => Ok(None),
-        };
-    }
-    let credentials = Credentials::find(|name| std::env::var(name).ok());
-    let credentials =
-        credentials.map_err(|error| Refusal::new(format!("--tasks google: {error}")))?;
-    let mut google = GoogleTasks::new(credentials);
-    if let Some(endpoint) = &args.tasks_endpoint {
-        google.endpoint = endpoint.clone();
-    }
-    Ok(Some(google))
-}
-
-/// Whose tokens let deliveries in.
-fn deliverer(args: &ServeArgs) -> Result<Option<TrustedIssuer>, Refusal> {
-    let Some(issuer) = &args.tasks_issuer else {
-        return Ok(None);
-    };
-    let (audiences, emails) = (args.tasks_audience.clone(), args.tasks_email.clone());
-    let mut trusted = match issuer.as_str() {
-        "google" => TrustedIssuer::google(audiences, emails),
-        issuer => {
-            url(issuer)
-                .map_err(|wrong| Refusal::new(format!("--tasks-issuer '{issuer}': {wrong}")))?;
-            TrustedIssuer {
-                issuers: vec![issuer.to_owned()],
-                jwks_uri: None,
-                audiences,
-                emails,
-            }
-        }
-    };
-    if let Some(keys) = &args.tasks_jwks {
-        trusted.jwks_uri = Some(keys.to_string());
-    }
-    Ok(Some(trusted))
 }
 
 /// Applications that compute take turns of milliseconds: what the sockets have to say is asked for after a few of them.
@@ -441,28 +276,6 @@ fn cache_folder() -> Option<PathBuf> {
     };
     let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
     Some(caches.join("urlfetch"))
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned()
-    })
-}
-
-/// A URL of HTTP.
-fn url(text: &str) -> Result<Uri, String> {
-    let uri = text.parse::<Uri>().ok();
-    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-        .ok_or_else(|| "is not a URL, such as https://tasks.example".to_owned())
-}
-
-/// The same, without a path.
-fn origin(text: &str) -> Result<Uri, String> {
-    let uri = url(text)?;
-    match uri.path_and_query().map(|it| it.as_str()) {
-        None | Some("/") => Ok(uri),
-        Some(_) => Err("has a path: name a scheme, a host and perhaps a port".into()),
-    }
 }
 
 /// A host's name without a port: as a browser's address bar has it.
