@@ -75,8 +75,8 @@ fn increment() -> Result<String, Error> {
     // After a countdown.
     let countdown = env::var("COUNTDOWN")
         .ok()
-        .and_then(|text| text.parse().ok());
-    let countdown = Duration::from_secs_f64(countdown.unwrap_or(60.0));
+        .and_then(|text| Duration::try_from_secs_f64(text.parse().ok()?).ok())
+        .unwrap_or(Duration::from_secs(60));
     defer(add::later(format!("{visit}-later"), 10))
         .countdown(countdown)
         .enqueue()?;
@@ -95,10 +95,11 @@ fn increment() -> Result<String, Error> {
 fn count() -> io::Result<i64> {
     let mut sum = 0;
     for file in fs::read_dir(FOLDER)? {
-        let amount: i64 = fs::read_to_string(file?.path())?
-            .parse()
-            .map_err(io::Error::other)?;
-        sum += amount;
+        let text = fs::read_to_string(file?.path())?;
+        // One that is just being written is empty.
+        if !text.is_empty() {
+            sum += text.parse::<i64>().map_err(io::Error::other)?;
+        }
     }
     Ok(sum)
 }
