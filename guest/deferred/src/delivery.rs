@@ -130,12 +130,12 @@ impl Task {
             .and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// How often it was tried before: 0 the first time.
+    /// How often it was tried before: 0 the first time. None when the queue does not say. The envelope is not over it.
     pub fn retry_count(&self) -> Option<u32> {
         self.header("X-CloudTasks-TaskRetryCount")?.parse().ok()
     }
 
-    /// When it was due.
+    /// When it was due. None when the queue does not say. The envelope is not over it.
     pub fn eta(&self) -> Option<SystemTime> {
         let seconds: f64 = self.header("X-CloudTasks-TaskETA")?.parse().ok()?;
         let since = Duration::try_from_secs_f64(seconds).ok()?;

@@ -69,10 +69,10 @@ impl Call {
 pub struct Functions(&'static [Function]);
 
 impl Functions {
-    /// These.
+    /// A table of these.
     ///
     /// # Panics
-    /// Two of one name; in a constant, as `functions!` makes it, that is an error of the compiler.
+    /// When two have one name; in a constant, which is what `functions!` makes, that is an error of the compiler.
     pub const fn new(functions: &'static [Function]) -> Self {
         let mut one = 0;
         while one < functions.len() {

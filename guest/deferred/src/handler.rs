@@ -9,7 +9,7 @@ use crate::{Delivery, Error, Failure, Functions, Keys, Task};
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// Beside `content-type: text/plain`.
+    /// Those that it needs beside `content-type: text/plain`; names are in lower case.
     pub headers: Vec<(&'static str, &'static str)>,
     /// The body.
     pub content: &'static str,

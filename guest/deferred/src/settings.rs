@@ -44,7 +44,7 @@ impl Settings {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// Those that `variable` gives for the names above.
+    /// Those that `variable` gives for the names in the table above.
     ///
     /// # Errors
     /// As [`from_env`](Self::from_env).
@@ -83,7 +83,7 @@ impl Settings {
         })
     }
 
-    /// The origin of the Cloud Tasks API.
+    /// The origin of the Cloud Tasks API, without a slash at its end: what a client of one's own has to be allowed to reach.
     pub fn api(&self) -> &str {
         &self.api
     }

@@ -109,8 +109,11 @@ export class DeferError extends Error {}
 export class SettingsError extends DeferError {}
 /** Options that exclude each other, or have no meaning. */
 export class InvalidTaskError extends DeferError {}
+/** A name is 1 to 500 of letters, digits, `_` and `-`. */
 export class InvalidTaskNameError extends InvalidTaskError {}
+/** The id of a queue is 1 to 100 of letters, digits and `-`. */
 export class InvalidQueueNameError extends InvalidTaskError {}
+/** A URL is an absolute path, without a query. */
 export class InvalidUrlError extends InvalidTaskError {}
 /** More than 30 days ahead. */
 export class InvalidEtaError extends InvalidTaskError {}
@@ -118,10 +121,12 @@ export class InvalidEtaError extends InvalidTaskError {}
 export class TaskAlreadyExistsError extends DeferError {}
 /** A task of this name was in the queue, not long ago. */
 export class TombstonedTaskError extends DeferError {}
+/** The queue does not exist. */
 export class UnknownQueueError extends DeferError {}
 /** The service takes no task of this size. */
 export class TaskTooLargeError extends DeferError {}
 /** The service answered otherwise. */
 export class ServiceError extends DeferError {
+  /** The HTTP status. */
   readonly status: number;
 }
