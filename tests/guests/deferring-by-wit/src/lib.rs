@@ -6,10 +6,11 @@ use bindings::urlfetch::deferred::{
     tasks::{Enqueued, Task},
     types::{DeferError, Instant},
 };
-use wasi::http::types::{
-    Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
-};
-use wasi::io::streams::StreamError;
+use handling::{answer, read};
+use wasi::http::types::{IncomingRequest, Method, ResponseOutparam};
+
+#[path = "../../handling.rs"]
+mod handling;
 
 mod bindings {
     wit_bindgen::generate!({
@@ -119,29 +120,4 @@ fn delivered(request: &IncomingRequest, path: String) -> (u16, String) {
         }
         Err(refusal) => (403, format!("{:?}", refusal.kind)),
     }
-}
-
-fn read(request: &IncomingRequest) -> Vec<u8> {
-    let body = request.consume().expect("its body is taken once");
-    let stream = body.stream().expect("its stream is taken once");
-    let mut content = Vec::new();
-    loop {
-        match stream.blocking_read(64 * 1024) {
-            Ok(chunk) => content.extend(chunk),
-            Err(StreamError::Closed) => return content,
-            Err(StreamError::LastOperationFailed(error)) => panic!("{}", error.to_debug_string()),
-        }
-    }
-}
-
-fn answer(outparam: ResponseOutparam, status: u16, content: &[u8]) {
-    let response = OutgoingResponse::new(Fields::new());
-    response.set_status_code(status).expect("it is a status");
-    let body = response.body().expect("its body is taken once");
-    ResponseOutparam::set(outparam, Ok(response));
-    let stream = body.write().expect("its stream is taken once");
-    // The other end may have gone; then there is nobody to tell.
-    let _ = stream.blocking_write_and_flush(content);
-    drop(stream);
-    let _ = OutgoingBody::finish(body, None);
 }

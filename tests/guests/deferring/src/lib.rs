@@ -1,11 +1,12 @@
 //! An HTTP handler that defers: `/api/...` is asked of Cloud Tasks through the crate `urlfetch`, `/issuer/...` of who signs the tokens of
 //! deliveries, and every other path is a task's, which says how it ends: see `work`.
 
+use handling::{answer, read};
 use urlfetch::Client;
-use wasi::http::types::{
-    Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
-};
-use wasi::io::streams::StreamError;
+use wasi::http::types::{IncomingRequest, Method, ResponseOutparam};
+
+#[path = "../../handling.rs"]
+mod handling;
 
 struct Deferring;
 
@@ -92,37 +93,4 @@ fn work(request: &IncomingRequest, path: &str) -> (u16, Vec<u8>) {
             (status.copied().unwrap_or(404), Vec::new())
         }
     }
-}
-
-fn read(request: &IncomingRequest) -> Vec<u8> {
-    let body = request.consume().expect("its body is taken once");
-    let stream = body.stream().expect("its stream is taken once");
-    let mut content = Vec::new();
-    loop {
-        match stream.blocking_read(64 * 1024) {
-            Ok(chunk) => content.extend(chunk),
-            Err(StreamError::Closed) => return content,
-            Err(StreamError::LastOperationFailed(error)) => panic!("{}", error.to_debug_string()),
-        }
-    }
-}
-
-fn answer(outparam: ResponseOutparam, status: u16, content: &[u8]) {
-    let headers = Fields::new();
-    let length = content.len().to_string().into_bytes();
-    let set = headers.set(&"content-length".to_owned(), &[length]);
-    set.expect("content-length may be set");
-    let response = OutgoingResponse::new(headers);
-    response.set_status_code(status).expect("it is a status");
-    let body = response.body().expect("its body is taken once");
-    ResponseOutparam::set(outparam, Ok(response));
-    let stream = body.write().expect("its stream is taken once");
-    for chunk in content.chunks(4096) {
-        // The other end may have gone; then there is nobody to tell.
-        if stream.blocking_write_and_flush(chunk).is_err() {
-            return;
-        }
-    }
-    drop(stream);
-    let _ = OutgoingBody::finish(body, None);
 }
