@@ -15,8 +15,9 @@ kill -QUIT $server 2>/dev/null; wait $server
 [ "$word" = keep ] || rm -rf "$folder"
 "#;
 
-/// Everybody is believed, but for a role of this name.
-const WHO: &str = "local all guarded scram-sha-256\nlocal all all trust\nhostssl all guarded 127.0.0.1/32 scram-sha-256\n";
+/// Everybody is believed, but for roles of these names; `asked` is asked for the password itself.
+const WHO: &str = "local all guarded scram-sha-256\nlocal all all trust\nhostssl all guarded 127.0.0.1/32 scram-sha-256\n\
+    host all asked 127.0.0.1/32 password\n";
 
 /// A server, and what it keeps.
 #[derive(Debug)]
@@ -109,8 +110,8 @@ impl Database {
         said(psql.args(["--dbname", &self.url("postgres"), "--command", statement]))
     }
 
-    /// Starts it anew, with TLS by this certificate and its key as well: at a port of 127.0.0.1, which is returned, and for the role
-    /// `guarded` alone.
+    /// Starts it anew, with TLS by this certificate and its key as well: at a port of 127.0.0.1, which is returned, and for the roles
+    /// `guarded` and `asked` alone.
     ///
     /// # Errors
     /// When it does not want to.

@@ -17,8 +17,9 @@ pub(crate) struct TaskOptions {
     /// Credentials; `off` does nothing of the kind. Unless it is `off` or `google` calls of the application to
     /// https://cloudtasks.googleapis.com/v2/ are answered here. Unless it is `off` requests from outside lose headers that only
     /// deliveries have (X-CloudTasks-*, X-AppEngine-*, X-Google-*, X-Urlfetch-*) and may not ask for /_ah/queue/*. A password may be in
-    /// the environment variable PGPASSWORD instead; HOST may be a list, or a socket's folder with %2F for each slash; with
-    /// ?sslmode=require the connection is TLS, and the certificate is judged.
+    /// the environment variable PGPASSWORD instead; HOST may be a list, of which the first that takes writes is used, or a socket's
+    /// folder with %2F for each slash; with ?sslmode=require the connection is TLS, and the certificate is judged. Over TCP without
+    /// TLS a password is not said to a server that asks for it. Other parameters are those of tokio-postgres: connect_timeout, say.
     #[arg(long, value_name = "ENGINE", default_value = "local", value_parser = engine)]
     tasks: Engine,
     /// Where `local` keeps tasks: a file that belongs to one server, and is made by the first task. Beside it, with the extension `token`,

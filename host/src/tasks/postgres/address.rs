@@ -1,170 +1,77 @@
-//! Where a database is: `postgres://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]...]/DATABASE[?sslmode=require]`. A HOST that begins with
-//! a slash, written as `%2F`, is the folder of a Unix socket.
+//! Where a database is: `postgres://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]...]/DATABASE[?NAME=VALUE&...]`. A HOST that begins with
+//! a slash, written as `%2F`, is the folder of a Unix socket. Names are those that `tokio_postgres::Config` knows.
 
-use percent_encoding::percent_decode_str;
+use super::stream::Way;
 use rustls::ClientConfig;
-use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::Arc;
-use std::time::Duration;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, SslNegotiation, TargetSessionAttrs};
+
+/// What a URL need not say. A peer that is gone without a word is missed when it has not answered for 20 seconds.
+const ORDINARY: &str = "application_name=urlfetch&connect_timeout=5&tcp_user_timeout=20\
+    &keepalives_idle=5&keepalives_interval=5&keepalives_retries=3";
 
 /// What a URL says, and whom TLS trusts.
 #[derive(Clone)]
 pub(super) struct Address {
-    pub(super) user: String,
-    pub(super) password: Option<String>,
-    pub(super) database: String,
     /// Tried in this order.
-    pub(super) hosts: Vec<(String, u16)>,
-    /// None when TLS is not wanted.
-    pub(super) tls: Option<Arc<ClientConfig>>,
-}
-
-/// What a connection is made of before TLS.
-pub(super) enum Socket {
-    Tcp(TcpStream),
-    #[cfg(unix)]
-    Unix(std::os::unix::net::UnixStream),
+    pub(super) hosts: Vec<Config>,
+    pub(super) way: Way,
 }
 
 impl Address {
-    /// Reads a URL. It is not repeated in an error: it may have a password. `tls` is used when it is asked for.
+    /// Reads a URL. Its password is not repeated in an error. `tls` is used when it is asked for.
     pub(super) fn parse(url: &str, tls: ClientConfig) -> Result<Self, String> {
         let rest = url.split_once("://").map(|(_, rest)| rest);
         let rest = rest.ok_or("is no URL")?;
+        let (user, rest) = rest.split_at(rest.find('@').map_or(0, |at| at + 1));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, hosts) = match authority.rsplit_once('@') {
-            Some((user, hosts)) => (user, hosts),
-            None => ("", authority),
-        };
-        let (user, password) = match user.split_once(':') {
-            Some((user, password)) => (user, Some(decoded(password)?)),
-            None => (user, None),
-        };
-        let user = match user {
-            "" => std::env::var("USER").unwrap_or_else(|_| "postgres".into()),
-            user => decoded(user)?,
-        };
-        let database = match database {
-            "" => user.clone(),
-            database => decoded(database)?,
-        };
-        let hosts = hosts.split(',').map(host).collect::<Result<_, _>>()?;
-        let mut wanted = None;
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            wanted = match (&*name, &*value) {
-                ("sslmode", "disable") => None,
-                // A certificate is never left unjudged: what asks for less gets more.
-                ("sslmode", "require" | "verify-ca" | "verify-full") => Some(Arc::new(tls.clone())),
-                ("sslmode", _) => return Err("sslmode is neither `disable` nor `require`".into()),
-                (name, _) => return Err(format!("the parameter `{name}` is not known here")),
-            };
-        }
-        if [&user, &database].iter().any(|text| text.contains('\0')) {
-            return Err("has a zero byte".into());
-        }
-        Ok(Address {
-            user,
-            password: password.or_else(|| std::env::var("PGPASSWORD").ok()),
-            database,
-            hosts,
-            tls: wanted,
-        })
-    }
-}
-
-fn decoded(text: &str) -> Result<String, String> {
-    let text = percent_decode_str(text).decode_utf8();
-    text.map(Into::into)
-        .map_err(|_| "is not UTF-8 when it is decoded".into())
-}
-
-/// A host and its port.
-fn host(text: &str) -> Result<(String, u16), String> {
-    let (name, port) = match text.rsplit_once(':') {
-        // A colon inside brackets belongs to an address.
-        Some((name, port)) if !port.ends_with(']') => (name, port),
-        _ => (text, "5432"),
-    };
-    let port = port.parse().map_err(|_| "a port is no number")?;
-    let name = decoded(name.trim_start_matches('[').trim_end_matches(']'))?;
-    match name.is_empty() {
-        true => Err("names no host".into()),
-        false => Ok((name, port)),
-    }
-}
-
-impl Socket {
-    pub(super) fn connect(host: &str, port: u16, patience: Duration) -> io::Result<Self> {
-        #[cfg(unix)]
-        if host.starts_with('/') {
-            let path = format!("{host}/.s.PGSQL.{port}");
-            return std::os::unix::net::UnixStream::connect(path).map(Socket::Unix);
-        }
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for address in (host, port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, patience) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(Socket::Tcp(stream));
+        let (hosts, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let (mut tls_wanted, mut params) = (false, ORDINARY.to_owned());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match form_urlencoded::parse(pair.as_bytes()).next() {
+                Some((name, mode)) if name == "sslmode" => {
+                    tls_wanted = match &*mode {
+                        "disable" => false,
+                        // A certificate is never left unjudged: what asks for less gets more.
+                        "require" | "verify-ca" | "verify-full" => true,
+                        _ => return Err("sslmode is neither `disable` nor `require`".into()),
+                    };
                 }
-                Err(error) => last = error,
+                _ => params = format!("{params}&{pair}"),
             }
         }
-        Err(last)
-    }
-
-    /// Another way to the same socket.
-    pub(super) fn try_clone(&self) -> io::Result<Self> {
-        match self {
-            Socket::Tcp(stream) => stream.try_clone().map(Socket::Tcp),
-            #[cfg(unix)]
-            Socket::Unix(stream) => stream.try_clone().map(Socket::Unix),
-        }
-    }
-
-    /// How long a read or a write waits.
-    pub(super) fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        match self {
-            Socket::Tcp(stream) => {
-                stream.set_write_timeout(Some(patience))?;
-                stream.set_read_timeout(Some(patience))
+        // One for each host: the library's own patience with one that is silent ends when it is connected.
+        let config = |host| -> Result<Config, String> {
+            let url = format!("postgres://{user}{host}/{database}?{params}");
+            let mut config: Config = url.parse().map_err(|error| super::wire::reason(&error))?;
+            if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+                return Err("names no host".into());
             }
-            #[cfg(unix)]
-            Socket::Unix(stream) => {
-                stream.set_write_timeout(Some(patience))?;
-                stream.set_read_timeout(Some(patience))
+            if config.get_password().is_none()
+                && let Ok(password) = std::env::var("PGPASSWORD")
+            {
+                config.password(password);
             }
-        }
-    }
-}
-
-impl io::Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => stream.read(buffer),
-            #[cfg(unix)]
-            Socket::Unix(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl io::Write for Socket {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => stream.write(buffer),
-            #[cfg(unix)]
-            Socket::Unix(stream) => stream.write(buffer),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Socket::Tcp(stream) => stream.flush(),
-            #[cfg(unix)]
-            Socket::Unix(stream) => stream.flush(),
-        }
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+            let tcp = !config.get_hostaddrs().is_empty()
+                || (config.get_hosts().iter()).any(|host| matches!(host, Host::Tcp(_)));
+            config.ssl_mode(match tls_wanted || tcp {
+                true => SslMode::Require,
+                false => SslMode::Disable,
+            });
+            if !tls_wanted {
+                // There is no TLS behind it: see `stream`.
+                config.ssl_negotiation(SslNegotiation::Direct);
+            }
+            Ok(config)
+        };
+        Ok(Address {
+            hosts: hosts.split(',').map(config).collect::<Result<_, _>>()?,
+            way: match tls_wanted {
+                true => Way::tls(tls),
+                false => Way::guarded(),
+            },
+        })
     }
 }
 
@@ -178,26 +85,53 @@ mod tests {
 
     #[test]
     fn a_url_says_who_where_and_what() {
-        let address =
-            parse("postgres://me:a%40b@one,two:6000,[::1]:7/tasks?sslmode=require").unwrap();
-        assert_eq!(
-            (
-                &*address.user,
-                address.password.as_deref(),
-                &*address.database
-            ),
-            ("me", Some("a@b"), "tasks")
-        );
-        let hosts = [
-            ("one".to_owned(), 5432),
-            ("two".to_owned(), 6000),
-            ("::1".to_owned(), 7),
-        ];
-        assert_eq!(address.hosts, hosts);
-        assert!(address.tls.is_some());
-        let socket = parse("postgresql://me@%2Frun%2Fpostgresql").unwrap();
-        assert_eq!(socket.hosts, [("/run/postgresql".to_owned(), 5432)]);
-        assert_eq!((&*socket.database, socket.tls.is_none()), ("me", true));
+        let url = "postgres://me:a%40b@one,two:6000,[::1]:7/tasks?sslmode=require&options=-c%20x";
+        let address = parse(url).unwrap();
+        let hosts = address
+            .hosts
+            .iter()
+            .map(|host| (host.get_hosts(), host.get_ports()));
+        assert!(hosts.eq([
+            (&[Host::Tcp("one".into())][..], &[5432][..]),
+            (&[Host::Tcp("two".into())], &[6000]),
+            (&[Host::Tcp("::1".into())], &[7]),
+        ]));
+        for host in &address.hosts {
+            assert_eq!(host.get_user(), Some("me"));
+            assert_eq!(host.get_password(), Some(&b"a@b"[..]));
+            assert_eq!(host.get_dbname(), Some("tasks"));
+            assert_eq!(host.get_options(), Some("-c x"));
+            assert_eq!(host.get_ssl_negotiation(), SslNegotiation::Postgres);
+        }
+        let socket = &parse("postgresql://me@%2Frun%2Fpostgresql").unwrap().hosts[0];
+        assert_eq!(socket.get_hosts(), [Host::Unix("/run/postgresql".into())]);
+        assert_eq!(socket.get_dbname(), None);
+    }
+
+    #[test]
+    fn only_a_socket_has_no_guard() {
+        let mode = |url| parse(url).unwrap().hosts[0].get_ssl_mode();
+        assert_eq!(mode("postgres://me@%2Frun/x"), SslMode::Disable);
+        for url in [
+            "postgres://me@h/x",
+            "postgres://me@h/x?sslmode=disable",
+            "postgres://me@h/x?host=%2Frun",
+            "postgres://me@%2Frun/x?hostaddr=127.0.0.1",
+            "postgres:///x?hostaddr=127.0.0.1",
+        ] {
+            assert_eq!(mode(url), SslMode::Require, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_a_url_does_not_say_is_careful_and_what_it_says_holds() {
+        let host = |query: &str| parse(&format!("postgres://h/x{query}")).unwrap().hosts[0].clone();
+        let seconds = |host: &Config| host.get_connect_timeout().unwrap().as_secs();
+        assert_eq!(seconds(&host("")), 5);
+        assert_eq!(seconds(&host("?connect_timeout=7")), 7);
+        assert!(host("").get_tcp_user_timeout().is_some());
+        let writes = host("?target_session_attrs=any").get_target_session_attrs();
+        assert_eq!(writes, TargetSessionAttrs::ReadWrite);
     }
 
     #[test]
@@ -207,10 +141,12 @@ mod tests {
             "postgres://me:secret@/x",
             "postgres://me:secret@h:x/x",
             "postgres://me:secret@h/x?sslmode=maybe",
+            // They leave a certificate unjudged.
             "postgres://me:secret@h/x?sslmode=prefer",
-            "postgres://me:secret@h/x?options=-c",
-            "postgres://me:secret@h/%00",
-            "postgres://me:secret%ff@h/x",
+            "postgres://me:secret@h/x?sslmode=allow",
+            "postgres://me:secret@h/x?nonsense=1",
+            "postgres://me:secret@h/x?nonsense",
+            "postgres://me:secret@h/%ff",
         ] {
             let error = parse(url).err().unwrap_or_else(|| panic!("{url}"));
             assert!(

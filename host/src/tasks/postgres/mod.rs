@@ -6,7 +6,7 @@
 
 mod address;
 mod schema;
-mod scram;
+mod stream;
 mod wire;
 
 use super::moment::Moment;
@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use wire::{Wire, WireError};
+use wire::Wire;
 
 /// How many jobs are done at once.
 const WORKERS: usize = 8;
@@ -58,11 +58,9 @@ pub(super) fn start(
     state: Arc<State>,
 ) -> std::result::Result<(mpsc::Sender<Job>, String), StoreError> {
     let address = Address::parse(url, tls).map_err(StoreError)?;
-    let mut wire = connect(&address).map_err(|error| StoreError(error.to_string()))?;
-    schema::create(&mut wire).map_err(StoreError)?;
-    let keys = schema::keys(&mut wire).map_err(|error| StoreError(error.to_string()))?;
-    // A server has only so many.
-    drop(wire);
+    // Who calls may be in a runtime, and a connection is one.
+    let prepared = std::thread::scope(|scope| scope.spawn(|| prepare(&address)).join());
+    let keys = prepared.map_err(|_| StoreError("the database is not understood".into()))??;
 
     let host = host().ok_or_else(|| StoreError("there is no randomness".into()))?;
     let (jobs, received) = mpsc::channel();
@@ -97,6 +95,14 @@ pub(super) fn start(
     Ok((jobs, keys))
 }
 
+/// Makes the tables what they have to be, and says the keys. The connection ends here: a server has only so many.
+fn prepare(address: &Address) -> std::result::Result<String, StoreError> {
+    let failed = |error: SqlError| StoreError(error.reason);
+    let wire = connect(address).map_err(failed)?;
+    schema::create(&wire).map_err(failed)?;
+    schema::keys(&wire).map_err(failed)
+}
+
 /// A number that no other host has: by chance, and as small as the database wants it.
 fn host() -> Option<i64> {
     let name = random_name()?;
@@ -105,17 +111,10 @@ fn host() -> Option<i64> {
 }
 
 /// A connection that is as we want it.
-fn connect(address: &Address) -> std::result::Result<Wire, WireError> {
-    let nonce = random_name().ok_or_else(|| WireError::Said("there is no randomness".into()))?;
-    let mut wire = Wire::connect(address, &nonce)?;
+fn connect(address: &Address) -> Result<Wire> {
+    let wire = Wire::connect(address)?;
     wire.ask(SESSION)?;
     Ok(wire)
-}
-
-impl From<WireError> for SqlError {
-    fn from(error: WireError) -> Self {
-        SqlError::passing(error)
-    }
 }
 
 /// Holds the lock that says that this host lives, on a connection that hears of news, until every worker has gone.
@@ -145,8 +144,8 @@ fn listen(
     state: &State,
     gone: &mpsc::Receiver<()>,
     known: &mpsc::Sender<()>,
-) -> std::result::Result<(), WireError> {
-    let mut wire = connect(address)?;
+) -> Result<()> {
+    let wire = connect(address)?;
     wire.ask(&format!(
         "SELECT pg_advisory_lock({LIVING}, {host}); LISTEN urlfetch_tasks"
     ))?;
@@ -257,14 +256,14 @@ impl Session {
     }
 
     fn begin(&self) -> Result<Moment> {
-        let now = self.wire.borrow_mut().ask(BEGIN)?;
+        let now = self.wire.borrow().ask(BEGIN)?;
         let now = now.and_then(|now| now.parse().ok());
         now.map(Moment)
             .ok_or_else(|| SqlError::passing("the database does not say the time"))
     }
 
     fn command(&self, command: &str) -> Result<()> {
-        self.wire.borrow_mut().ask(command)?;
+        self.wire.borrow().ask(command)?;
         Ok(())
     }
 }
@@ -272,7 +271,7 @@ impl Session {
 impl Engine for Session {
     fn run(&self, sql: &str, params: &[Value], kept: bool) -> Result<(usize, Vec<Row>)> {
         let sql = sql.replace('?', "$");
-        Ok(self.wire.borrow_mut().run(&sql, params, kept)?)
+        self.wire.borrow_mut().run(&sql, params, kept)
     }
 
     fn host(&self) -> Option<i64> {

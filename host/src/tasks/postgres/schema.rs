@@ -3,9 +3,10 @@
 //! They are those of the file, and have beside them what hosts that share the work must know of each other: who delivers a task and
 //! until when, and what is left of a queue's rate.
 
-use super::wire::{Wire, WireError};
+use super::wire::Wire;
 use crate::tasks::keys::new_key;
 use crate::tasks::shared::LIVING;
+use crate::tasks::sql::{Result, SqlError};
 
 /// Each makes the tables of one version out of those of the version before.
 const STEPS: [&str; 1] = [r#"
@@ -43,18 +44,18 @@ CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 "#];
 
 /// Makes the tables what this version wants them to be. Fails when a later one has made them.
-pub(super) fn create(wire: &mut Wire) -> Result<(), String> {
-    let (version, known) = (steps(wire).map_err(|error| error.to_string())?, STEPS.len());
+pub(super) fn create(wire: &Wire) -> Result<()> {
+    let (version, known) = (steps(wire)?, STEPS.len());
     match version > known {
-        true => Err(format!(
+        true => Err(SqlError::lasting(format!(
             "the tables in the schema urlfetch_tasks are of version {version}, and this program knows version {known} at most"
-        )),
+        ))),
         false => Ok(()),
     }
 }
 
 /// Takes the steps that are missing, and returns the version that is there.
-fn steps(wire: &mut Wire) -> Result<usize, WireError> {
+fn steps(wire: &Wire) -> Result<usize> {
     // One host after the other.
     wire.ask(&format!("BEGIN; SELECT pg_advisory_xact_lock({LIVING}, 0)"))?;
     let there = wire.ask("SELECT to_regclass('urlfetch_tasks.version') IS NOT NULL")?;
@@ -66,7 +67,7 @@ fn steps(wire: &mut Wire) -> Result<usize, WireError> {
     }
     let version = wire.ask("SELECT version FROM urlfetch_tasks.version")?;
     let version = version.and_then(|version| version.parse().ok());
-    let version: usize = version.ok_or_else(|| WireError::Said("has no version".into()))?;
+    let version: usize = version.ok_or_else(|| SqlError::lasting("has no version"))?;
     for step in STEPS.iter().skip(version) {
         wire.ask(step)?;
     }
@@ -78,11 +79,11 @@ fn steps(wire: &mut Wire) -> Result<usize, WireError> {
 }
 
 /// The keys by which the application knows its own tasks: those that the first host made are all hosts'.
-pub(super) fn keys(wire: &mut Wire) -> Result<String, WireError> {
-    let new = new_key().ok_or_else(|| WireError::Said("there is no randomness".into()))?;
+pub(super) fn keys(wire: &Wire) -> Result<String> {
+    let new = new_key().ok_or_else(|| SqlError::passing("there is no randomness"))?;
     wire.ask(&format!(
         "INSERT INTO secrets VALUES ('keys', '{new}') ON CONFLICT DO NOTHING"
     ))?;
     let keys = wire.ask("SELECT value FROM secrets WHERE name = 'keys'")?;
-    keys.ok_or_else(|| WireError::Said("keeps no keys".into()))
+    keys.ok_or_else(|| SqlError::lasting("keeps no keys"))
 }

@@ -260,125 +260,16 @@ fn a_url_that_leads_nowhere_is_refused_without_its_password() {
     }
 }
 
-/// A connection of the test's own.
-fn wire(url: &str) -> std::result::Result<Wire, WireError> {
-    let tls = crate::sender::tls::client_config(&[]).unwrap();
-    super::connect(&Address::parse(url, tls).unwrap())
-}
-
 #[test]
 fn tables_of_a_later_version_are_left_alone() {
     let Some(url) = database() else {
         return;
     };
     drop(connected(&url).unwrap());
-    let mut wire = wire(&url).unwrap();
+    let tls = crate::sender::tls::client_config(&[]).unwrap();
+    let wire = super::connect(&Address::parse(&url, tls).unwrap()).unwrap();
     wire.ask("UPDATE urlfetch_tasks.version SET version = 7")
         .unwrap();
     let error = connected(&url).unwrap_err().to_string();
     assert!(error.contains("of version 7"), "{error}");
-}
-
-#[test]
-fn a_database_that_answers_before_it_has_written_does_not_do_so_to_us() {
-    let Some(url) = database() else {
-        return;
-    };
-    let of_us = |role: &str| format!("{role}@{}", url.split_once('@').unwrap().1);
-    let mut wire = wire(&url).unwrap();
-    wire.ask("CREATE ROLE hasty SUPERUSER LOGIN; ALTER ROLE hasty SET synchronous_commit TO off")
-        .unwrap();
-    let mut hasty = self::wire(&of_us("postgres://hasty")).unwrap();
-    let said = hasty.ask("SHOW synchronous_commit").unwrap();
-    assert_eq!(said.as_deref(), Some("on"));
-}
-
-#[test]
-fn a_password_is_proved_and_not_said() {
-    let Some(url) = database() else {
-        return;
-    };
-    let of_us = |role: &str| format!("postgres://{role}@{}", url.split_once('@').unwrap().1);
-    wire(&url)
-        .unwrap()
-        .ask("CREATE ROLE guarded LOGIN PASSWORD 'p@ss word'")
-        .unwrap();
-    assert!(wire(&of_us("guarded:p%40ss%20word")).is_ok());
-    let refused = |role| wire(&of_us(role)).err().unwrap().to_string();
-    assert!(refused("guarded:wrong").contains("password authentication failed"));
-    assert!(refused("guarded").contains("wants a password"));
-}
-
-#[test]
-fn every_kind_of_value_comes_back_as_it_went() {
-    let Some(url) = database() else {
-        return;
-    };
-    let mut wire = wire(&url).unwrap();
-    wire.ask(
-        "CREATE TEMPORARY TABLE kinds (a BIGINT, b DOUBLE PRECISION, c TEXT, d BYTEA, e BIGINT)",
-    )
-    .unwrap();
-    let values = [
-        Value::Integer(i64::MIN),
-        Value::Real(-0.1),
-        Value::Text("ä'\\$1\n".into()),
-        Value::Blob((0..=255).collect()),
-        Value::Null,
-    ];
-    for kept in [true, true, false] {
-        let insert = "INSERT INTO kinds VALUES ($1, $2, $3, $4, $5)";
-        assert_eq!(wire.run(insert, &values, kept), Ok((1, vec![])));
-    }
-    let (count, rows) = wire.run("SELECT * FROM kinds", &[], true).unwrap();
-    assert_eq!((count, rows.len()), (3, 3));
-    assert!(rows.iter().all(|row| row.0 == values));
-    // More statements than are kept, and what is wrong in between.
-    for n in 0..200 {
-        let sql = format!("SELECT CAST($1 AS BIGINT) + {n}");
-        let (_, rows) = wire.run(&sql, &[Value::Integer(1)], true).unwrap();
-        assert_eq!(rows[0].0, [Value::Integer(n + 1)]);
-        assert!(matches!(
-            wire.run("SELECT nothing", &[], true),
-            Err(WireError::Said(_))
-        ));
-    }
-}
-
-#[test]
-fn tls_is_there_when_it_is_asked_for_and_its_certificate_is_judged() {
-    if Server::programs().is_none() {
-        return;
-    }
-    let folder = std::env::temp_dir().join(format!("urlfetch-pg-tls-{}", std::process::id()));
-    let mut server = Server::start(&folder, &["fsync=off"]).unwrap();
-    server
-        .tell("CREATE ROLE guarded LOGIN PASSWORD 'known'")
-        .unwrap();
-    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let certificate = own.cert.pem();
-    let port = server
-        .guard(&certificate, &own.signing_key.serialize_pem())
-        .unwrap();
-    let to = |url: String, roots: &str| {
-        let tls = crate::sender::tls::client_config(roots.as_bytes()).unwrap();
-        super::connect(&Address::parse(&url, tls).unwrap())
-    };
-    let url = format!("postgres://guarded:known@127.0.0.1:{port}/postgres");
-    let secret = format!("{url}?sslmode=require");
-    let mut wire = to(secret.clone(), &certificate).unwrap();
-    let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-    assert_eq!(wire.ask(encrypted).unwrap().as_deref(), Some("t"));
-    // Nobody vouches for it.
-    let error = to(secret, "").err().unwrap().to_string();
-    assert!(error.contains("UnknownIssuer"), "{error}");
-    // It is for another name.
-    let error = to(secret_of_name(port), &certificate).err().unwrap();
-    assert!(error.to_string().contains("certificate"), "{error}");
-    // Without it the server does not talk to us.
-    assert!(to(url, "").is_err());
-}
-
-fn secret_of_name(port: u16) -> String {
-    format!("postgres://guarded:known@localhost:{port}/postgres?sslmode=require")
 }
