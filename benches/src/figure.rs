@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Unit {
     Bytes,
+    Count,
     Fuel,
     Handles,
     Milliseconds,

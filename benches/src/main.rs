@@ -16,6 +16,7 @@ mod sample;
 mod serving;
 mod starting;
 mod targets;
+mod tasks;
 mod timed;
 
 use anyhow::Result;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Cli {
-    /// Fewer rounds, and at most 1,000 at once: under three minutes on a quiet machine. README.md is left as it is.
+    /// Fewer rounds, and at most 1,000 at once: under five minutes on a quiet machine. README.md is left as it is.
     #[arg(long)]
     quick: bool,
     /// Print the report as JSON instead of tables. It is written to target/bench/report.json in any case.
@@ -94,6 +95,8 @@ pub(crate) enum Measure {
     Callbacks,
     /// Requests per second of an application that fetches ten URLs for each.
     Serve,
+    /// Deferred tasks of `urlfetch serve`: how many are taken and delivered, and how soon. Ten minutes of it are one run.
+    Tasks,
 }
 
 impl Measure {

@@ -71,6 +71,9 @@ pub(crate) fn tables(report: &Report) -> String {
         "An application that fetches ten URLs for each request",
         serve,
     );
+    let tasks = [Unit::PerSecond, Unit::Milliseconds, Unit::Count];
+    let tasks = tasks.map(|unit| by_case(report, "tasks", unit));
+    section("Deferred tasks behind `urlfetch serve`", tasks.join("\n"));
     section(
         "Until a callback runs",
         by_case(report, "callbacks", Unit::Nanoseconds),
@@ -163,6 +166,7 @@ fn shown(name: &str) -> &str {
 fn unit_name(unit: Unit) -> &'static str {
     match unit {
         Unit::Bytes => "bytes",
+        Unit::Count => "count",
         Unit::Fuel => "fuel",
         Unit::Handles => "handles",
         Unit::Milliseconds => "ms",
@@ -173,8 +177,12 @@ fn unit_name(unit: Unit) -> &'static str {
 
 /// `12.3 (11.9-12.8) 1.05×, 2 lost`
 fn cell(figure: &Figure) -> String {
-    let mut out = number(figure.value.median);
-    if !figure.exact {
+    let mut out = match figure.unit {
+        Unit::Count => format!("{:.0}", figure.value.median),
+        _ => number(figure.value.median),
+    };
+    // One run has no spread.
+    if !figure.exact && figure.samples > 1 {
         let _ = write!(
             out,
             " ({}-{})",

@@ -92,8 +92,7 @@ impl Server {
         let app = app.to_str().context("a path in UTF-8")?;
         let mut command = match name {
             "urlfetch serve" => {
-                let ours = std::env::var_os("URLFETCH").map(PathBuf::from);
-                let mut command = Command::new(ours.map_or_else(|| beside_this("urlfetch"), Ok)?);
+                let mut command = Command::new(urlfetch()?);
                 command.args(["serve", app, "--addr", "127.0.0.1:0"]);
                 command.args(ALLOW_PRIVATE);
                 command
@@ -153,6 +152,12 @@ fn address_in(line: &str) -> Option<String> {
         .split(|c: char| !c.is_ascii_digit())
         .next()?;
     (!port.is_empty()).then(|| format!("127.0.0.1:{port}"))
+}
+
+/// The command `urlfetch`: that of the same build, unless the environment names one.
+pub(crate) fn urlfetch() -> Result<PathBuf> {
+    let ours = std::env::var_os("URLFETCH").map(PathBuf::from);
+    ours.map_or_else(|| beside_this("urlfetch"), Ok)
 }
 
 /// A program of the same build.

@@ -106,6 +106,31 @@ pub(crate) fn judge(figures: &[Figure]) -> Vec<Target> {
             figures.p99(),
         ),
         target("callback dispatch", "at most 2 µs", figures.callbacks()),
+        target(
+            "enqueues of 32 callers at 1,000/s",
+            "p99 at most 50 ms",
+            figures.enqueues_at_a_rate(),
+        ),
+        target(
+            "enqueues of one caller",
+            "at least 150/s",
+            figures.enqueues_of_one(),
+        ),
+        target(
+            "deliveries of one queue, with 200,000 tasks that are not due",
+            "500/s for ten minutes",
+            figures.deliveries(),
+        ),
+        target(
+            "from due to request",
+            "p50 at most 5 ms, p99 at most 25 ms, never early",
+            figures.from_due_to_request(),
+        ),
+        target(
+            "from start to first redelivery, after SIGKILL",
+            "at most 1 s",
+            figures.redelivery(),
+        ),
     ]
 }
 
@@ -304,6 +329,55 @@ impl Figures<'_> {
         Some((format!("{ratio:.2} ×"), ratio <= 1.0))
     }
 
+    /// What was measured of tasks in a file.
+    fn of_tasks(&self, case: &str, unit: Unit) -> Option<&Figure> {
+        self.get("tasks", case, "file", unit)
+    }
+
+    fn enqueues_at_a_rate(&self) -> Finding {
+        let case = "enqueue, 32 callers at 1,000/s, p99";
+        let p99 = self.of_tasks(case, Unit::Milliseconds)?.value.median;
+        Some((format!("{p99:.1} ms"), p99 <= 50.0))
+    }
+
+    fn enqueues_of_one(&self) -> Finding {
+        let rate = self.of_tasks("enqueues, one caller", Unit::PerSecond)?;
+        let rate = rate.value.median;
+        Some((format!("{rate:.0}/s"), rate >= 150.0))
+    }
+
+    fn deliveries(&self) -> Finding {
+        let figure = self.of_tasks("deliveries, one queue for 600 s", Unit::PerSecond)?;
+        let (rate, lost) = (figure.value.median, figure.lost);
+        // They come due at 500/s: the last one is a little late, and a little less is as many.
+        let reached = rate.round() >= 500.0 && lost == 0;
+        Some((format!("{rate:.1}/s, {lost} lost"), reached))
+    }
+
+    fn from_due_to_request(&self) -> Finding {
+        let late = |case| {
+            let late = self.of_tasks(case, Unit::Milliseconds)?;
+            Some(late.value.median)
+        };
+        let (p50, p99) = (
+            late("from due to request, p50")?,
+            late("from due to request, p99")?,
+        );
+        let early = self.of_tasks("requests before they were due", Unit::Count)?;
+        let early = early.value.median;
+        Some((
+            format!("{p50:.1} ms, {p99:.1} ms, {early:.0} early"),
+            p50 <= 5.0 && p99 <= 25.0 && early == 0.0,
+        ))
+    }
+
+    fn redelivery(&self) -> Finding {
+        let figure = self.of_tasks("from start to first redelivery", Unit::Milliseconds)?;
+        let (millis, lost) = (figure.value.median, figure.lost);
+        let reached = figure.value.high <= 1_000.0 && lost == 0;
+        Some((format!("{millis:.0} ms, {lost} lost"), reached))
+    }
+
     fn callbacks(&self) -> Finding {
         let nanos = self.median("callbacks", "1000", "linked", Unit::Nanoseconds)?;
         Some((format!("{:.2} µs", nanos / 1e3), nanos <= 2_000.0))
@@ -318,6 +392,25 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_not_reached_either() {
         assert!(judge(&[]).iter().all(|target| target.reached.is_none()));
+    }
+
+    #[test]
+    fn a_request_that_came_too_early_is_told_and_is_one_too_many() {
+        let judged = |early: f64| {
+            let figure = |case, unit, value| Figure::exact("tasks", case, "file", unit, value);
+            let targets = judge(&[
+                figure("from due to request, p50", Unit::Milliseconds, 5.0),
+                figure("from due to request, p99", Unit::Milliseconds, 25.0),
+                figure("requests before they were due", Unit::Count, early),
+            ]);
+            targets
+                .into_iter()
+                .find(|target| target.measure == "from due to request")
+                .map(|target| (target.figure, target.reached))
+        };
+        let told = |early| format!("5.0 ms, 25.0 ms, {early} early");
+        assert_eq!(judged(0.0), Some((told(0), Some(true))));
+        assert_eq!(judged(1.0), Some((told(1), Some(false))));
     }
 
     #[test]

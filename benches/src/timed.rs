@@ -5,7 +5,7 @@ use crate::figure::{Figure, Unit};
 use crate::origin::Origin;
 use crate::peer::{FLOOR, PEERS, Peer};
 use crate::sample::Host;
-use crate::{Measure, Mode, serving, starting};
+use crate::{Measure, Mode, serving, starting, tasks};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 use urlfetch_host::raise_fd_limit;
@@ -22,6 +22,9 @@ pub(crate) fn measure(what: Measure, mode: Mode) -> Result<Vec<Figure>> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        if what == Measure::Tasks {
+            return tasks::measure(mode).await;
+        }
         let origin = Origin::start()?;
         match what {
             Measure::Start => starting::measure(mode, &origin).await,

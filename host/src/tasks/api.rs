@@ -113,9 +113,12 @@ impl Call<'_> {
         let mut fields = Fields::of_body(body)?;
         fields.is_said("parent");
         let wanted = Wanted::read(fields)?;
-        self.known(&queue).await?;
         let (full, now) = (wanted.full, self.now);
-        let new = self.new_task(wanted, &queue, &id).await?;
+        let new = match self.new_task(wanted, &queue, &id).await {
+            Ok(new) => new,
+            // That there is no such queue comes first; a good task is told so when it is put on file.
+            Err(status) => return self.known(&queue).await.and(Err(status)),
+        };
         let enqueued = self
             .store
             .promise(move |tx| table::enqueue(tx, &queue, id, new, now));

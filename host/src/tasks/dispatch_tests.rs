@@ -132,6 +132,33 @@ async fn a_delivery_says_which_attempt_it_is() {
 }
 
 #[tokio::test]
+async fn a_delivery_after_one_that_took_too_long_says_504_and_after_none_nothing() {
+    // TQ-13.
+    let outcomes = [
+        Delivered::TimedOut,
+        Delivered::Unanswered,
+        Delivered::Answered(200, None),
+    ];
+    let mut running = Running::new(move |n| outcomes[n]);
+    let task = serde_json::json!({"httpRequest": {"url": "http://a.test/"}});
+    running.enqueue("t1", task).await;
+    for (retry, previous) in [("0", None), ("1", Some("504")), ("2", None)] {
+        let request = running.next().await;
+        let said = |name| said(&request, name);
+        assert_eq!(said("x-cloudtasks-taskretrycount").as_deref(), Some(retry));
+        assert_eq!(
+            said("x-cloudtasks-taskexecutioncount").as_deref(),
+            Some("0")
+        );
+        assert_eq!(
+            said("x-cloudtasks-taskpreviousresponse").as_deref(),
+            previous
+        );
+    }
+    running.emptied().await;
+}
+
+#[tokio::test]
 async fn a_task_is_never_early() {
     let mut running = Running::new(|_| Delivered::Answered(200, None));
     let due = Moment::now().plus(SECOND / 20);

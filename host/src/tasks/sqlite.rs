@@ -1,12 +1,13 @@
-//! The file of tasks, an SQLite database: one thread that owns it, and commits what came in together by one transaction.
+//! The file of tasks, an SQLite database, and two threads that take turns at it: one for those who call, one for the dispatcher. Each
+//! commits what came in together by one transaction.
 //!
-//! A transaction in which something is promised is synced before it is answered. Another one is written: a power cut may lose it,
-//! which is one delivery more, and the end of this process may not.
+//! What is promised is synced before it is answered, and meanwhile the dispatcher goes on: what it notes is written. A power cut may
+//! lose that, which is one delivery more, and the end of this process may not.
 
 use super::attempts;
 use super::moment::Moment;
 use super::sql::{Engine, Result, Row, SqlError, Trouble, Tx, Value};
-use super::store::{Answer, Job, Kind, State, StoreError};
+use super::store::{Answer, Job, Jobs, Kind, State, StoreError};
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql, TransactionBehavior};
@@ -14,7 +15,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 
 /// The most jobs that one transaction takes in.
 const TURN: usize = 256;
@@ -55,38 +56,48 @@ STRICT, WITHOUT ROWID;
 CREATE INDEX tombstones_until ON tombstones (until);
 ";
 
-/// Starts the thread of a file.
-pub(super) fn start(
-    path: PathBuf,
-    state: Arc<State>,
-) -> std::result::Result<mpsc::Sender<Job>, StoreError> {
+/// Starts the threads of a file.
+pub(super) fn start(path: PathBuf, state: Arc<State>) -> std::result::Result<Jobs, StoreError> {
     let existing = path.exists().then(|| connect(&path)).transpose()?;
     state.open.store(existing.is_some(), Ordering::Relaxed);
-    let (jobs, received) = mpsc::channel();
-    let keeper = Keeper {
+    let keeper = Arc::new(Keeper {
         path,
-        connection: existing,
+        file: Mutex::new(existing),
         state,
-        broken: None,
+        broken: OnceLock::new(),
+    });
+    let thread = || {
+        let (jobs, received) = mpsc::channel();
+        let keeper = keeper.clone();
+        std::thread::Builder::new()
+            .name("tasks".into())
+            .spawn(move || keeper.run(&received))
+            .map_err(|error| StoreError(error.to_string()))?;
+        Ok(jobs)
     };
-    std::thread::Builder::new()
-        .name("tasks".into())
-        .spawn(move || keeper.run(&received))
-        .map_err(|error| StoreError(error.to_string()))?;
-    Ok(jobs)
+    Ok(Jobs {
+        calls: thread()?,
+        notes: thread()?,
+    })
 }
 
-/// The thread's own.
+/// An open file, and the log in which SQLite writes what is committed before it comes there.
+struct Opened {
+    connection: Connection,
+    log: Arc<File>,
+}
+
+/// What both threads have.
 struct Keeper {
     path: PathBuf,
-    connection: Option<Connection>,
+    file: Mutex<Option<Opened>>,
     state: Arc<State>,
     /// Why nothing is done any more: what a failing disk has taken is not known.
-    broken: Option<String>,
+    broken: OnceLock<String>,
 }
 
 impl Keeper {
-    fn run(mut self, jobs: &mpsc::Receiver<Job>) {
+    fn run(&self, jobs: &mpsc::Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
             let mut turn = vec![first];
             turn.extend(jobs.try_iter().take(TURN - 1));
@@ -96,9 +107,6 @@ impl Keeper {
                 Ok(()) => {
                     for answer in answers {
                         answer();
-                    }
-                    if promised {
-                        self.state.news.notify_one();
                     }
                 }
                 // Then jobs and answers are dropped, which is an answer.
@@ -112,42 +120,60 @@ impl Keeper {
 
     /// Everything, or nothing of it.
     fn turn(
-        &mut self,
+        &self,
         turn: &mut Vec<Job>,
         answers: &mut Vec<Answer>,
         promised: bool,
     ) -> std::result::Result<(), StoreError> {
-        if let Some(broken) = &self.broken {
+        let log = self.write(turn, answers, promised)?;
+        let Some(log) = log.filter(|_| promised) else {
+            return Ok(());
+        };
+        self.state.news.notify_one();
+        // Where SQLite has begun its log anew meanwhile, it has synced the old one and the file before.
+        log.sync_data().map_err(|error| self.breaks(&error))
+    }
+
+    /// One transaction of what is to be done. Gives the log that it is in, if there is a file.
+    fn write(
+        &self,
+        turn: &mut Vec<Job>,
+        answers: &mut Vec<Answer>,
+        promised: bool,
+    ) -> std::result::Result<Option<Arc<File>>, StoreError> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(broken) = self.broken.get() {
             return Err(StoreError(broken.clone()));
         }
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
+        let opened = match &mut *file {
+            Some(opened) => opened,
             // Nothing is on file: what reads is answered out of nothing.
             None if !promised => {
                 return empty()
                     .and_then(|mut empty| commit(&mut empty, turn, answers))
+                    .map(|()| None)
                     .map_err(|error| StoreError(error.reason));
             }
             None => {
-                let connection = connect(&self.path)?;
+                let opened = connect(&self.path)?;
                 self.state.open.store(true, Ordering::Relaxed);
-                self.connection.insert(connection)
+                file.insert(opened)
             }
         };
-        let synchronous = if promised { "FULL" } else { "NORMAL" };
-        let done = connection
-            .pragma_update(None, "synchronous", synchronous)
-            .map_err(SqlError::from)
-            .and_then(|()| commit(connection, turn, answers));
-        done.map_err(|error| {
+        let done = commit(&mut opened.connection, turn, answers);
+        done.map_err(|error| match error.trouble {
+            Trouble::Passing => StoreError(error.reason),
             // What else fails has failed for good.
-            if error.trouble == Trouble::Lasting {
-                self.broken = Some(format!(
-                    "{error}; it takes nothing until it is started again"
-                ));
-            }
-            StoreError(error.reason)
-        })
+            Trouble::Lasting => self.breaks(&error),
+        })?;
+        Ok(Some(opened.log.clone()))
+    }
+
+    /// Takes nothing any more. The first reason is the one that is told from then on.
+    fn breaks(&self, error: &dyn std::fmt::Display) -> StoreError {
+        let told = format!("{error}; it takes nothing until it is started again");
+        let _ = self.broken.set(told);
+        StoreError(error.to_string())
     }
 }
 
@@ -255,7 +281,7 @@ fn make(path: &Path) -> std::io::Result<()> {
 }
 
 /// Opens the file, or makes it with its folder, and takes it for this process alone.
-fn connect(path: &Path) -> std::result::Result<Connection, StoreError> {
+fn connect(path: &Path) -> std::result::Result<Opened, StoreError> {
     let named = |reason: String| StoreError(format!("'{}': {reason}", path.display()));
     let folder = path
         .parent()
@@ -292,8 +318,16 @@ fn connect(path: &Path) -> std::result::Result<Connection, StoreError> {
     if cut > 0 {
         tracing::info!(target: "tasks", cut, "deliveries that were cut off are tried again");
     }
-    // The file's name is on the disk as well.
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| named(error.to_string()))?;
-    Ok(connection)
+    // From here on only what is promised is synced, and not by SQLite, but for what it moves from its log into the file.
+    let relaxed = connection.pragma_update(None, "synchronous", "NORMAL");
+    relaxed.map_err(|error| named(error.to_string()))?;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // The names of both are on the disk as well.
+    let log = OpenOptions::new().write(true).open(log).and_then(|log| {
+        File::open(folder)?.sync_all()?;
+        Ok(Arc::new(log))
+    });
+    let log = log.map_err(|error| named(error.to_string()))?;
+    Ok(Opened { connection, log })
 }

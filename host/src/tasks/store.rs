@@ -2,7 +2,7 @@
 //!
 //! What is promised to somebody (a task that was accepted) is answered when it has been synced. What only the dispatcher notes (an
 //! attempt begins, an attempt ended) is answered when it was written. The verbs themselves are in `table`, `queues` and `attempts`;
-//! who does the jobs is in `sqlite`, one thread that owns a file, and in `postgres`, several that share a database with other hosts.
+//! who does the jobs is in `sqlite`, two threads that own a file, and in `postgres`, several that share a database with other hosts.
 
 use super::moment::Moment;
 use super::sql::{Result, Tx};
@@ -36,10 +36,19 @@ pub(super) struct Job {
     pub(super) work: Work,
 }
 
-/// The way to the threads. They end when the last of them is dropped.
+/// The ways to the threads, which end when the last of them is dropped.
+#[derive(Clone, Debug)]
+pub(super) struct Jobs {
+    /// For those who call: what they are promised, and what they read, which must not be lost any more.
+    pub(super) calls: mpsc::Sender<Job>,
+    /// For what is noted.
+    pub(super) notes: mpsc::Sender<Job>,
+}
+
+/// What is on file, or in a database.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    jobs: mpsc::Sender<Job>,
+    jobs: Jobs,
     state: Arc<State>,
     shared: bool,
 }
@@ -77,7 +86,10 @@ impl Store {
         state.open.store(true, Ordering::Relaxed);
         let (jobs, keys) = super::postgres::start(url, tls, state.clone())?;
         let store = Store {
-            jobs,
+            jobs: Jobs {
+                calls: jobs.clone(),
+                notes: jobs,
+            },
             state,
             shared: true,
         };
@@ -147,7 +159,11 @@ impl Store {
             }))
         });
         // Threads that have ended take no jobs, and drop what they were asked.
-        let _ = self.jobs.send(Job { kind, work });
+        let jobs = match kind {
+            Kind::Note => &self.jobs.notes,
+            Kind::Look | Kind::Promise => &self.jobs.calls,
+        };
+        let _ = jobs.send(Job { kind, work });
         told.await.map_err(|_| {
             let trouble = self.state.trouble.lock();
             StoreError(trouble.unwrap_or_else(PoisonError::into_inner).clone())
