@@ -40,10 +40,8 @@ struct Much {
     rounds: usize,
     /// Seconds of a round of enqueues.
     seconds: u64,
-    /// Seconds of deliveries, in a file and elsewhere.
-    delivers: [u64; 2],
-    /// Tasks that are there and not due.
-    future: u64,
+    /// Seconds of deliveries, and tasks that are there and not due: in a file and elsewhere.
+    delivers: [(u64, u64); 2],
 }
 
 /// Measures all of it in a file, then on a slow disk and in a database where these are to be had.
@@ -52,14 +50,12 @@ pub(crate) async fn measure(mode: Mode) -> Result<Vec<Figure>> {
         Mode::Quick => Much {
             rounds: 2,
             seconds: 2,
-            delivers: [10, 5],
-            future: 5_000,
+            delivers: [(10, 5_000), (5, 1_000)],
         },
         Mode::Full => Much {
-            rounds: 5,
+            rounds: 3,
             seconds: 6,
-            delivers: [600, 60],
-            future: 200_000,
+            delivers: [(600, 200_000), (30, 20_000)],
         },
     };
     let receiver = Receiver::start().await?;
@@ -95,7 +91,9 @@ pub(crate) async fn measure(mode: Mode) -> Result<Vec<Figure>> {
 /// A PostgreSQL server of our own, which syncs what it has promised.
 fn database() -> std::io::Result<Database> {
     let folder = std::env::temp_dir().join(format!("urlfetch-bench-{}", std::process::id()));
-    Database::start(&folder, &[])
+    Database::start(&folder, &[]).inspect_err(|_| {
+        let _ = std::fs::remove_dir_all(&folder);
+    })
 }
 
 /// What is measured in one place.
@@ -114,8 +112,9 @@ impl Trial<'_> {
         let server = Server::start(self.place).await?;
         self.enqueue(&server.api).await?;
         self.tell("tasks that are not due");
-        many(&server.api, QUEUE, self.much.future, &never_due()).await?;
-        self.deliver(&server.api).await?;
+        let (seconds, future) = self.much.delivers[usize::from(*self.place != Place::File)];
+        many(&server.api, QUEUE, future, &never_due()).await?;
+        self.deliver(&server.api, seconds).await?;
         self.deliver_all(&server.api).await?;
         self.restart(server).await
     }
@@ -137,8 +136,7 @@ impl Trial<'_> {
     }
 
     /// Tasks are made as fast as their queue delivers them, each some seconds before it is due.
-    async fn deliver(&mut self, api: &Api) -> Result<()> {
-        let seconds = self.much.delivers[usize::from(*self.place != Place::File)];
+    async fn deliver(&mut self, api: &Api, seconds: u64) -> Result<()> {
         let count = seconds * DISPATCHES;
         let first = micros() + 5_000_000;
         let receiver = self.receiver.clone();
