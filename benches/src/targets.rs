@@ -124,7 +124,7 @@ pub(crate) fn judge(figures: &[Figure]) -> Vec<Target> {
         target(
             "from due to request",
             "p50 at most 5 ms, p99 at most 25 ms, never early",
-            figures.from_due_to_request(),
+            figures.punctual(),
         ),
         target(
             "from start to first redelivery, after SIGKILL",
@@ -354,7 +354,7 @@ impl Figures<'_> {
         Some((format!("{rate:.1}/s, {lost} lost"), reached))
     }
 
-    fn from_due_to_request(&self) -> Finding {
+    fn punctual(&self) -> Finding {
         let late = |case| {
             let late = self.of_tasks(case, Unit::Milliseconds)?;
             Some(late.value.median)
