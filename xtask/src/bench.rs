@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::shell::{Failure, cargo, program, root};
+use crate::shell::{Failure, cargo, program, released, root};
 use crate::toolchain::WASM;
 use crate::{urlfetch, wasmtime};
 
@@ -19,7 +19,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         prepare(args)?;
     }
     // Selected by name among the default members, as everywhere: so wasmtime is built once.
-    let bench = cargo(["run", "--quiet", "--bin", "urlfetch-bench", "--"]).args(args);
+    let mut bench = cargo(["run", "--quiet", "--bin", "urlfetch-bench", "--"]).args(args);
+    if serves(args) && std::env::var_os("URLFETCH").is_none() {
+        bench = bench.env("URLFETCH", released("urlfetch"));
+    }
     match wasmtime::find() {
         Some(wasmtime) => bench.env("WASMTIME", wasmtime),
         None => bench,
@@ -68,8 +71,22 @@ fn prepare(args: &[String]) -> Result<(), Failure> {
     .run()?;
     let app = format!("target/programs/{WASM}/release/fan_out.wasm");
     urlfetch(&["compose", &app, "-o", &format!("{FOLDER}/fan-out.wasm")])?;
+    if serves(args) {
+        // As `cargo install` makes it: so was the other one.
+        cargo(["build", "--release", "--bin", "urlfetch"]).run()?;
+    }
     say_what_is_missing();
     Ok(())
+}
+
+/// Whether servers are compared.
+fn serves(args: &[String]) -> bool {
+    let has = |names: &[&str]| args.iter().any(|arg| names.contains(&arg.as_str()));
+    let is_partial = args.iter().any(|arg| arg.starts_with("--only"));
+    match has(&["--check", "--record", "--help", "-h"]) {
+        true => false,
+        false => !is_partial || has(&["serve", "--only=serve"]),
+    }
 }
 
 /// Peers that are no part of this repository; without one its column stays empty.
