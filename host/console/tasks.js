@@ -14,6 +14,8 @@ let page = null;
 let turned = [];
 /** Tasks that went by what was done here: an answer that is older than that still has them. */
 const dealtWith = new Set();
+/** Who waits for the answer to the question that is asked. */
+let answer = () => {};
 /** What the tables have: by name, the parts of a row. */
 const queueRows = new Map();
 const taskRows = new Map();
@@ -23,6 +25,11 @@ export function begin(asker, changer) {
   change = changer;
   byId("first-page").addEventListener("click", () => turn([]));
   byId("next-page").addEventListener("click", () => turn([...turned, page.next]));
+  const dialog = byId("sure");
+  dialog.addEventListener("close", () => {
+    // The event comes later than the dialog goes: the next question may be there already, and this is no answer to it.
+    if (!dialog.open) answer(dialog.returnValue === "yes");
+  });
 }
 
 /** Asks for the queues, and for the page of tasks that is shown. Called again and again while this view is shown. */
@@ -107,11 +114,11 @@ function confirmed(question, word) {
   const dialog = byId("sure");
   say(byId("sure-question"), question);
   say(byId("sure-yes"), word);
+  // Whoever asked before, and has not heard yet that he was not answered.
+  answer(false);
   dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
+  return new Promise((resolve) => (answer = resolve));
 }
 
 const tail = (name) => name.slice(name.lastIndexOf("/") + 1);

@@ -123,7 +123,10 @@ fn a_browser_shows_what_was_deferred_and_has_it_run_or_deleted() {
             .api("GET", &format!("{QUEUE}/tasks/never"), &json!({}))
             .await;
         assert_eq!(status, 200);
-        press(&mut browser, "tr[data-task=never]", "delete").await;
+        // Nor is the end of one question the answer to the next, however soon that is asked.
+        let twice = "{ const it = document.querySelector('tr[data-task=never] [data-act=delete]');
+            it.click(); document.getElementById('sure').close(); it.click(); }";
+        browser.eval(twice).await;
         agree(&mut browser).await;
         said(&mut browser, "Task never was deleted.").await;
         browser.until(&format!("{SHOWN} === 'again'")).await;
