@@ -20,7 +20,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     // Selected by name among the default members, as everywhere: so wasmtime is built once.
     let mut bench = cargo(["run", "--quiet", "--bin", "urlfetch-bench", "--"]).args(args);
-    if serves(args) && std::env::var_os("URLFETCH").is_none() {
+    if wants_server(args) {
         bench = bench.env("URLFETCH", released("urlfetch"));
     }
     match wasmtime::find() {
@@ -71,7 +71,7 @@ fn prepare(args: &[String]) -> Result<(), Failure> {
     .run()?;
     let app = format!("target/programs/{WASM}/release/fan_out.wasm");
     urlfetch(&["compose", &app, "-o", &format!("{FOLDER}/fan-out.wasm")])?;
-    if serves(args) {
+    if wants_server(args) {
         // As `cargo install` makes it: so was the other one.
         cargo(["build", "--release", "--bin", "urlfetch"]).run()?;
     }
@@ -79,14 +79,13 @@ fn prepare(args: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether servers are compared.
-fn serves(args: &[String]) -> bool {
+/// Whether servers are compared, and nobody has named ours.
+fn wants_server(args: &[String]) -> bool {
     let has = |names: &[&str]| args.iter().any(|arg| names.contains(&arg.as_str()));
     let is_partial = args.iter().any(|arg| arg.starts_with("--only"));
-    match has(&["--check", "--record", "--help", "-h"]) {
-        true => false,
-        false => !is_partial || has(&["serve", "--only=serve"]),
-    }
+    let counts_only = has(&["--check", "--record", "--help", "-h"]);
+    let serves = !counts_only && (!is_partial || has(&["serve", "--only=serve"]));
+    serves && std::env::var_os("URLFETCH").is_none()
 }
 
 /// Peers that are no part of this repository; without one its column stays empty.
