@@ -114,8 +114,8 @@ enum Command {
     /// Measure urlfetch and its peers side by side, on the same host against the same origin.
     ///
     /// Builds both and the benchmark, and writes target/bench/report.json, report.md and growth.svg; a full run takes under three
-    /// quarters of an hour and rewrites the tables of README.md. `--help` has the options: `--quick`, `--json`, `--only MEASURE`, `--resume`,
-    /// `--check` (exact counts against benches/record.json), `--record`.
+    /// quarters of an hour and rewrites the tables of README.md. `--help` has the options: `--quick`, `--json`, `--only MEASURE`,
+    /// `--resume`, `--check` (exact counts against benches/record.json), `--record`.
     #[command(disable_help_flag = true)]
     Bench {
         /// Options of the benchmark.
